@@ -1,0 +1,1 @@
+"""What both pipelines stand on: the contract, the recorder, the ways to reach a model. Start with `contract.py`."""
