@@ -1,0 +1,56 @@
+"""Score one answer against its item's reference: the only place that knows which scorer has which name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.quality import json_fields, label, numeric, short_answer
+from benchmarks.workloads.workload import Item, Workload
+from shared.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`value` lies in [0, 1]; `reason` says why in a few words."""
+
+    value: float
+    reason: str
+
+
+def score(text: str, item: Item, workload: Workload) -> Score:
+    """Raises `BadInput` where the reference does not fit its scorer."""
+    name, reference = workload.scorer(item), item.reference
+    try:
+        if name == "label":
+            return Score(*label.score(text, _text(reference), workload.tasks[item.task].labels))
+        if name == "numeric":
+            return Score(*numeric.score(text, _number(reference)))
+        if name == "json_fields":
+            return Score(*json_fields.score(text, _object(reference)))
+        return Score(*short_answer.score(text, _texts(reference)))
+    except TypeError as error:
+        raise BadInput(f"item {item.id}: reference does not fit scorer {name!r}: {error}") from None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"a text is needed, this is {value!r}")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError(f"a number is needed, this is {value!r}")
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        return value
+    raise TypeError(f"a list of accepted texts is needed, this is {value!r}")
+
+
+def _object(value: object) -> dict[str, object]:
+    if isinstance(value, dict) and value:
+        return value
+    raise TypeError(f"an object is needed, this is {value!r}")
