@@ -1,0 +1,1 @@
+"""One call to a fast backend. Start with `pipeline.py`."""

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 
 from direct_pipeline.settings import Settings
 from shared.contract import Backend, Request
-from shared.errors import BackendUnavailable
 from shared.steps import Recorder
 
 
@@ -18,14 +17,8 @@ class DirectPipeline:
         self.settings = settings or Settings()
 
     async def run(self, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
-        async for text in step.stream(
-            "call", self.backend, request, limit_s=self.settings.first_try_s, forgive=BackendUnavailable
-        ):
+        async for text in step.stream("call", self.backend, request, limit_s=self.settings.first_try_s, tries=2):
             yield text
-        if step.completion is None:
-            await step.pause()
-            async for text in step.stream("retry", self.backend, request):
-                yield text
 
     async def aclose(self) -> None:
         await self.backend.aclose()

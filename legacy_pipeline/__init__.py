@@ -1,0 +1,1 @@
+"""Cache, complexity classifier, small and large model: the optimised pipeline. Start with `pipeline.py`."""

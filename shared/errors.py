@@ -16,9 +16,17 @@ Messages never hold a prompt, an answer or a key: they end up in logs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.steps import Step
+
 
 class CrossoverError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose. `steps` is what had happened until then, if anything."""
+
+    steps: Sequence[Step] = ()
 
 
 class InvalidRequest(CrossoverError):

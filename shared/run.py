@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 
 from shared.clock import now
 from shared.contract import Answer, Pipeline, Request
-from shared.errors import BadAnswer, DeadlineExceeded
+from shared.errors import BadAnswer, CrossoverError, DeadlineExceeded
 from shared.steps import Background, Recorder
 
 
@@ -27,6 +27,9 @@ async def answer(pipeline: Pipeline, request: Request, background: Background) -
     except TimeoutError:
         if deadline.expired():
             raise _exceeded(request, step) from None
+        raise
+    except CrossoverError as error:
+        error.steps = step.steps
         raise
     finally:
         await run.aclose()
@@ -61,6 +64,9 @@ async def stream(pipeline: Pipeline, request: Request, background: Background) -
                 break
             first_text_s = spent if first_text_s is None else first_text_s
             yield text
+    except CrossoverError as error:
+        error.steps = step.steps
+        raise
     finally:
         await run.aclose()
         await step.aclose()
@@ -75,6 +81,8 @@ def _answer(step: Recorder, seconds: float, first_text_s: float) -> Answer:
 
 def _exceeded(request: Request, step: Recorder) -> DeadlineExceeded:
     done = ", ".join(f"{each.kind} {each.outcome} {each.seconds:.3f} s" for each in step.steps) or "none ended"
-    return DeadlineExceeded(
+    error = DeadlineExceeded(
         f"no complete answer within {request.deadline_s} s (steps: {done}); allow more time or use a faster model"
     )
+    error.steps = step.steps
+    return error

@@ -69,7 +69,7 @@ class Background:
 class Recorder:
     """Records the steps of one request. `streaming` tells whether the caller wants the answer in pieces.
 
-    `completion` is the answer's completion once there is one; `failure` the last error that was forgiven.
+    `completion` is the answer's completion once there is one.
     """
 
     streaming: bool
@@ -77,7 +77,6 @@ class Recorder:
     started: float
     steps: list[Step] = field(default_factory=list)
     completion: Completion | None = None
-    failure: CrossoverError | None = None
     _open: list[AsyncGenerator[Any, None]] = field(default_factory=list)
 
     async def __call__(self, kind: str, work: Awaitable[T], *, limit_s: float | None, otherwise: T = REQUIRED) -> T:
@@ -107,22 +106,20 @@ class Recorder:
         request: Request,
         *,
         limit_s: float | None = None,
+        tries: int = 1,
         forgive: type[CrossoverError] | None = None,
         accept: Callable[[Completion], str | None] | None = None,
     ) -> AsyncGenerator[str, None]:
         """The backend's answer in pieces: one piece where the caller wants it whole.
 
-        `limit_s` bounds the time to the first piece. Where the backend fails with a `forgive` error before the first
-        piece, the stream ends without one and `completion` stays None; after it, the error is `StreamBroken`. With
-        `accept` the answer is fetched whole and judged before anything is sent: a reason it returns rejects it.
+        All that can be mended is mended before the first piece. A backend that is unavailable is asked up to `tries`
+        times; an error of type `forgive` that is left ends the stream without a piece, and `completion` stays None.
+        `limit_s` bounds the wait for the first piece wherever something comes after: the last try of a call that is
+        not forgiven has the request's deadline alone. After the first piece the error is `StreamBroken`.
+
+        With `accept` the answer is fetched whole and judged before anything is sent: a reason it returns rejects it.
         """
-        whole = accept is not None or not self.streaming
-        ask = (
-            self._whole(kind, backend, request, limit_s, accept)
-            if whole
-            else self._pieces(kind, backend, request, limit_s)
-        )
-        return self.own(self._forgiving(ask, forgive) if forgive else ask)
+        return self.own(self._tries(kind, backend, request, limit_s, tries, forgive, accept))
 
     def later(self, kind: str, work: Coroutine[Any, Any, Any], *, limit_s: float) -> None:
         """Do `work` after the answer is out: it can neither delay nor fail it, and an early leaver does not lose it."""
@@ -134,12 +131,6 @@ class Recorder:
         """Take an answer that exists already as this request's; returns its text."""
         self.completion = completion
         return completion.text
-
-    async def pause(self) -> None:
-        """Wait as long as the backend that failed asked for (Retry-After); not at all where it asked for nothing."""
-        wait_s = self.failure.retry_after_s if isinstance(self.failure, BackendUnavailable) else None
-        if wait_s:
-            await self("pause", asyncio.sleep(wait_s), limit_s=None)
 
     def branch(self) -> Self:
         """A recorder of the same request for a task that may outlive its caller: same steps, its own completion."""
@@ -155,18 +146,38 @@ class Recorder:
         while self._open:
             await self._open.pop().aclose()
 
-    async def _forgiving(
-        self, pieces: AsyncGenerator[str, None], forgive: type[CrossoverError]
+    async def _tries(
+        self,
+        kind: str,
+        backend: Backend,
+        request: Request,
+        limit_s: float | None,
+        tries: int,
+        forgive: type[CrossoverError] | None,
+        accept: Callable[[Completion], str | None] | None,
     ) -> AsyncGenerator[str, None]:
-        try:
-            async for piece in pieces:
-                yield piece
-        except StreamBroken:
-            raise
-        except forgive as error:
-            self.failure = error
-        finally:
-            await pieces.aclose()
+        for left in reversed(range(tries)):
+            limit = limit_s if left or forgive else None
+            if accept or not self.streaming:
+                pieces = self._whole(kind, backend, request, limit, accept)
+            else:
+                pieces = self._pieces(kind, backend, request, limit)
+            try:
+                async for piece in pieces:
+                    yield piece
+                return
+            except StreamBroken:
+                raise
+            except CrossoverError as error:
+                if not (left and isinstance(error, BackendUnavailable)):
+                    if forgive and isinstance(error, forgive):
+                        return
+                    raise
+                wait_s = error.retry_after_s
+            finally:
+                await pieces.aclose()
+            if wait_s:
+                await self("pause", asyncio.sleep(wait_s), limit_s=None)
 
     async def _whole(
         self,

@@ -1,0 +1,7 @@
+"""`python -m benchmarks` is `crossover`."""
+
+import sys
+
+from benchmarks.cli import main
+
+sys.exit(main())

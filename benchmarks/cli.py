@@ -1,0 +1,191 @@
+"""The `crossover` command. Only what a sub-command needs is imported, when it runs: `--help` answers at once.
+
+Exit codes: 0 done, 1 a check failed, 2 the input is wrong or it could not be measured, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+MODEL_HELP = "recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return its exit code."""
+    args = _parser().parse_args(arguments)
+    from shared.errors import CrossoverError
+
+    try:
+        code: int = args.run(args)
+    except CrossoverError as error:
+        print(f"crossover: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("crossover: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crossover", description="Two LLM inference pipelines behind one contract, compared on the same requests."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    compare = commands.add_parser("compare", help="answer the same requests with both pipelines and report")
+    _scenario_arguments(compare)
+    compare.add_argument("--live", action="store_true", help="answer with the real local models, not their recordings")
+    compare.add_argument("--limit", type=_count, metavar="N", help="answer only the first N requests")
+    compare.add_argument("--seed", type=int, metavar="N", help="seed of the traffic")
+    compare.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where the report goes")
+    compare.add_argument("--dry-run", action="store_true", help="estimate calls, tokens and dollars; ask nobody")
+    compare.add_argument("--max-usd", type=_dollars, metavar="USD", help="stop before more than this is spent")
+    compare.set_defaults(run=_compare)
+
+    explain = commands.add_parser("explain", help="tell one request's whole story from a report")
+    explain.add_argument("directory", type=Path, metavar="DIR", help="a directory that compare wrote")
+    explain.add_argument("request", metavar="ID", help="a request's number, or an item's id")
+    explain.set_defaults(run=_explain)
+
+    serve = commands.add_parser("serve", help="serve a pipeline over an OpenAI-compatible API")
+    serve.add_argument("arm", choices=("legacy", "direct"))
+    _scenario_arguments(serve)
+    serve.add_argument("--live", action="store_true", help="answer with the real local models, not their recordings")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    serve.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes any free one")
+    serve.set_defaults(run=_serve)
+
+    models = commands.add_parser("models", help="list, fetch, check and burn the local models")
+    kinds = models.add_subparsers(metavar="ACTION", required=True)
+    kinds.add_parser("list", help="what is known, and what is here").set_defaults(run=_models_list)
+    for name, run, text in (
+        ("pull", _models_pull, "fetch models into the user cache directory and verify them"),
+        ("verify", _models_verify, "check the SHA-256 of the models that are here"),
+    ):
+        action = kinds.add_parser(name, help=text)
+        action.add_argument("names", nargs="*", metavar="NAME", help="models (default: all)")
+        action.set_defaults(run=run)
+    burn = kinds.add_parser("burn", help="round a model's weights to what hard-wired silicon holds")
+    burn.add_argument("name", metavar="NAME")
+    burn.add_argument("--ffn-bits", type=_count, default=3, metavar="B", help="bits of the feed-forward weights")
+    burn.add_argument("--rest-bits", type=_count, default=6, metavar="B", help="bits of all other weights")
+    burn.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: beside the model)")
+    burn.set_defaults(run=_models_burn)
+
+    record = commands.add_parser("record", help="record a model's answers to a workload")
+    record.add_argument(
+        "--model", required=True, metavar="M", help="local:NAME (or NAME), litellm:NAME or http:URL#MODEL"
+    )
+    record.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder (default: the built-in one)")
+    record.add_argument("--alone", action="store_true", help="keep only answers given while nothing else was running")
+    record.add_argument(
+        "--verify", type=_count, metavar="N", help="ask N recorded questions again and compare the texts"
+    )
+    record.add_argument("--seed", type=int, default=7, metavar="N", help="seed that chooses what --verify asks")
+    record.set_defaults(run=_record)
+
+    classifier = commands.add_parser("classifier", help="train the legacy pipeline's complexity classifier")
+    actions = classifier.add_subparsers(metavar="ACTION", required=True)
+    train = actions.add_parser("train", help="make the artefact again from two recordings")
+    train.add_argument("--small", required=True, metavar="NAME", help="recording of the small model")
+    train.add_argument("--large", required=True, metavar="NAME", help="recording of the large model")
+    train.add_argument("--quality-loss", type=float, default=0.02, metavar="Q", help="score that routing may lose")
+    train.set_defaults(run=_classifier_train)
+    return parser
+
+
+def _scenario_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "scenario", nargs="?", type=Path, metavar="SCENARIO", help="a TOML file (default: the preset alone)"
+    )
+    parser.add_argument("--preset", metavar="P", help="hardwired (default) or between")
+    parser.add_argument("--small", metavar="M", help=f"the cascade's small model: {MODEL_HELP}")
+    parser.add_argument("--direct", metavar="M", help="the direct pipeline's model")
+    parser.add_argument("--large", metavar="M", help="the cascade's large model")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _dollars(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be a finite number above 0")
+    return number
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from benchmarks import compare, scenario
+
+    chosen = scenario.load(
+        args.scenario, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live,
+        limit=args.limit, seed=args.seed,
+    )  # fmt: skip
+    if args.dry_run:
+        return compare.dry_run(chosen)
+    return compare.compare(chosen, args.out, max_usd=args.max_usd)
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from benchmarks.report import explain
+
+    return explain.explain(args.directory, args.request)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from benchmarks import scenario, serving
+
+    chosen = scenario.load(
+        args.scenario, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live
+    )
+    return serving.serve_arm(args.arm, chosen, args.host, args.port)
+
+
+def _models_list(_: argparse.Namespace) -> int:
+    from shared.models import commands
+
+    return commands.list_models()
+
+
+def _models_pull(args: argparse.Namespace) -> int:
+    from shared.models import commands
+
+    return commands.pull_models(args.names)
+
+
+def _models_verify(args: argparse.Namespace) -> int:
+    from shared.models import commands
+
+    return commands.verify_models(args.names)
+
+
+def _models_burn(args: argparse.Namespace) -> int:
+    from shared.models import commands
+
+    return commands.burn_model(args.name, args.ffn_bits, args.rest_bits, args.out)
+
+
+def _record(args: argparse.Namespace) -> int:
+    from benchmarks import recording
+
+    return recording.run(args.model, args.workload, alone=args.alone, verify=args.verify, seed=args.seed)
+
+
+def _classifier_train(args: argparse.Namespace) -> int:
+    from benchmarks import training
+
+    return training.train(args.small, args.large, args.quality_loss)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

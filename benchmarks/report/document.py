@@ -1,0 +1,161 @@
+"""Put the results together as `report.json` and `requests.jsonl`; their JSON Schemas stand beside this file.
+
+Figures are bare numbers or null (seconds, US dollars); `standing` maps the JSON pointer of each part to the word that
+says how its numbers came to be. The nearest pointer above a number holds for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.cost import per_answer
+from benchmarks.latency import percentiles
+from benchmarks.maintenance import surface
+from benchmarks.quality import paired
+from benchmarks.run import Row, by_arm
+from benchmarks.scenario import Scenario
+from benchmarks.targets.builtin import Target
+from benchmarks.workloads.workload import Workload
+from shared.contract import Standing
+from shared.files import replacing
+from shared.steps import Step
+
+SCHEMA: Final = "crossover-report/1"
+ROW_SCHEMA: Final = "crossover-request/1"
+PACKAGES: Final = ("litellm", "diskcache", "scikit-learn", "fastapi", "aiohttp")
+
+
+def build(
+    scenario: Scenario,
+    workload: Workload,
+    targets: Sequence[Target],
+    rows: Sequence[Row],
+    *,
+    order: str,
+    stopped: str | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time."""
+    arms = by_arm(rows)
+    return {
+        "schema": SCHEMA,
+        "provenance": {
+            "scenario": scenario.model_dump(),
+            "workload": {"name": workload.name, "version": workload.version, "split": "test"},
+            "models": {f"{each.arm}.{kind}": asdict(who) for each in targets for kind, who in each.identities.items()},
+            "prices": {f"{each.arm}.{kind}": asdict(cost) for each in targets for kind, cost in each.prices.items()},
+            "order": order,
+            "stopped": stopped,
+            "notes": [note for target in targets for note in target.notes],
+            "run": {
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": seconds,
+                "python": platform.python_version(),
+                "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+                "packages": {name: version(name) for name in PACKAGES},
+            },
+        },
+        "maintenance": surface.measure(),
+        "quality": paired.measure(arms),
+        "latency": percentiles.measure(arms),
+        "cost": per_answer.measure(arms),
+        "verdict": None,
+        "standing": _standing(targets, arms),
+    }
+
+
+def _standing(targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]]) -> dict[str, Standing]:
+    words: dict[str, Standing] = {
+        "/maintenance": "measured",
+        "/verdict": "unknown",
+        "/cost/break_even_direct_usd_per_mtok": "assumed",
+    }
+    for target in targets:
+        arm = target.arm
+        calls = [call for row in arms[arm] for call in row.calls]
+        replayed = any(identity.provider == "recorded" for identity in target.identities.values())
+        for pointer in (f"/quality/per_question/{arm}", f"/quality/per_request/{arm}", f"/quality/failed/{arm}"):
+            words[pointer] = "recorded" if replayed else "measured"
+        words |= {f"/quality/tasks/{row.asked.item.task}/{arm}": words[f"/quality/failed/{arm}"] for row in arms[arm]}
+        known = all(row.latency_s is not None for row in arms[arm])
+        timed = all(call.timing == "measured" for call in calls)
+        words[f"/latency/{arm}"] = "unknown" if not known else "measured" if timed else "recorded"
+        words[f"/latency/{arm}/overhead_p50_s"] = "measured"
+        priced = all(row.cost_usd is not None for row in arms[arm])
+        words[f"/cost/{arm}"] = words[f"/quality/failed/{arm}"]
+        words[f"/cost/{arm}/usd_per_answer"] = "assumed" if priced else "unknown"
+        words[f"/cost/{arm}/hit_rate"] = words[f"/cost/{arm}/calls_per_answer"] = "measured"
+        words[f"/cost/{arm}/small_share"] = "measured"
+    words["/quality/right"] = "recorded" if "recorded" in words.values() else "measured"
+    return words
+
+
+def row_document(row: Row) -> dict[str, Any]:
+    """One line of `requests.jsonl`."""
+    return {
+        "schema": ROW_SCHEMA,
+        "request": row.asked.number,
+        "item": row.asked.item.id,
+        "group": row.asked.item.group,
+        "task": row.asked.item.task,
+        "repeat": row.asked.repeat,
+        "arm": row.arm,
+        "text": row.text,
+        "model": row.model,
+        "error": row.error,
+        "score": row.score.value,
+        "reason": row.score.reason,
+        "latency_s": row.latency_s,
+        "overhead_s": row.overhead_s,
+        "cost_usd": row.cost_usd,
+        "steps": [_step_document(step) for step in row.steps],
+    }
+
+
+def _step_document(step: Step) -> dict[str, Any]:
+    completion = step.completion
+    return {
+        "kind": step.kind,
+        "outcome": step.outcome,
+        "start_s": step.start_s,
+        "seconds": step.seconds,
+        "detail": step.detail,
+        "after_answer": step.after_answer,
+        "call": completion
+        and {
+            "model": completion.model,
+            "input_tokens": completion.usage.input_tokens,
+            "output_tokens": completion.usage.output_tokens,
+            "finish_reason": completion.finish_reason,
+            "first_token_s": completion.first_token_s,
+            "seconds": completion.seconds,
+            "timing": completion.timing,
+        },
+    }
+
+
+def write(directory: Path, report: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Both files, each whole or not at all."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with replacing(directory / "requests.jsonl") as file:
+        for row in rows:
+            file.write((json.dumps(row_document(row), ensure_ascii=False, allow_nan=False) + "\n").encode())
+    with replacing(directory / "report.json") as file:
+        file.write((json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode())
+
+
+def numbers(value: Any, pointer: str = "") -> Iterator[tuple[str, float | None]]:
+    """Every number and null of a report, with its JSON pointer."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from numbers(inner, f"{pointer}/{key}")
+    elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        yield pointer, value

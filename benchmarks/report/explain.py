@@ -1,0 +1,97 @@
+"""One request's whole story out of a report's directory: question, both answers, steps, scores, cause."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.workloads import workload
+from shared.errors import BadInput
+
+
+def explain(directory: Path, asked: str) -> int:
+    """Print the story of a request number, or of the first request for an item."""
+    rows = _rows(directory / "requests.jsonl")
+    found = [row for row in rows if asked in (str(row["request"]), row["item"])]
+    if not found:
+        last = max(row["request"] for row in rows)
+        raise BadInput(f"{directory} has no request or item {asked!r}; requests are numbered 0 to {last}")
+    number = found[0]["request"]
+    pair = {row["arm"]: row for row in found if row["request"] == number}
+    first = found[0]
+    print(f"request {number}: item {first['item']}, task {first['task']}{', asked before' if first['repeat'] else ''}")
+    item = workload.load().by_id.get(first["item"])
+    if item:
+        for user, assistant in item.history:
+            print(f"  earlier:   {_inline(user)} -> {_inline(assistant)}")
+        print(f"  question:  {_inline(item.text())}")
+        print(f"  reference: {json.dumps(item.reference, ensure_ascii=False)}")
+    for arm, row in sorted(pair.items(), reverse=True):
+        print("\n" + "\n".join(_story(arm, row)))
+    if len(pair) == 2:
+        print(f"\ncause: {cause(pair['legacy'], pair['direct'])}")
+    others = sorted({row["request"] for row in found} - {number})
+    if others:
+        print(f"also asked as request {', '.join(map(str, others))}")
+    return 0
+
+
+def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any]) -> str:
+    """Why the two scores differ, as far as the steps tell."""
+    if legacy["score"] == direct["score"]:
+        return "no difference in score"
+    better, worse = (legacy, direct) if legacy["score"] > direct["score"] else (direct, legacy)
+    return f"{better['arm']} did better: {_who(better)} scored {better['score']:g}, {_who(worse)} {worse['score']:g}"
+
+
+def _who(row: Mapping[str, Any]) -> str:
+    if row["error"]:
+        return "no answer"
+    kinds = {step["kind"]: step["outcome"] for step in row["steps"]}
+    if kinds.get("cache") == "ok":
+        return f"{row['model']} from the cache"
+    for kind in ("small", "large", "call"):
+        if kinds.get(kind) == "ok":
+            return f"{row['model']} ({kind})"
+    return str(row["model"])
+
+
+def _story(arm: str, row: Mapping[str, Any]) -> list[str]:
+    lines = [f"{arm}: {_inline(row['text']) if row['text'] is not None else row['error']}"]
+    lines.append(f"  score {row['score']:g}: {row['reason']}")
+    for step in row["steps"]:
+        call = step["call"]
+        parts = [f"{step['kind']} {step['outcome']}", f"{step['seconds'] * 1e3:.3f} ms here"]
+        if call:
+            took = "time not known" if call["seconds"] is None else f"{call['seconds']:.3f} s {call['timing']}"
+            parts.append(f"{call['model']}, {call['input_tokens']} tokens in, {call['output_tokens']} out, {took}")
+        parts += [step["detail"]] * bool(step["detail"]) + ["after the answer"] * step["after_answer"]
+        lines.append("  step " + "; ".join(parts))
+    latency, cost = row["latency_s"], row["cost_usd"]
+    lines.append(f"  latency {'not known' if latency is None else f'{latency:.3f} s'}, "
+                 f"cost {'not known' if cost is None else f'${cost:.8f}'}")  # fmt: skip
+    return lines
+
+
+def _rows(file: Path) -> Sequence[dict[str, Any]]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        raise BadInput(f"{file} is missing; name a directory that crossover compare wrote") from None
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            rows.append(row)
+            row["request"], row["steps"]
+        except (ValueError, TypeError, KeyError):
+            raise BadInput(f"{file} line {number} is no row of a comparison; run crossover compare again") from None
+    if not rows:
+        raise BadInput(f"{file} is empty; run crossover compare again")
+    return rows
+
+
+def _inline(text: str) -> str:
+    return text.replace("\n", " / ")

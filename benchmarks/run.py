@@ -1,0 +1,146 @@
+"""Ask every target the same requests, one row per request and target.
+
+Requests go one after another: each answer's time is its own. The arms take turns, in a seeded order, where both can
+answer at once; live models on this machine would slow each other down, so there one arm runs after the other.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.quality.score import Score, score
+from benchmarks.scenario import Arm
+from benchmarks.targets.builtin import Target
+from benchmarks.workloads.traffic import Asked
+from benchmarks.workloads.workload import Workload
+from shared.clock import now
+from shared.contract import Answer, Completion, Request
+from shared.errors import CrossoverError, MissingRecording
+from shared.run import answer
+from shared.steps import Background, Step
+
+CALLS = ("small", "large", "call")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request answered, or not, by one arm. Seconds and US dollars; None is not measured."""
+
+    asked: Asked
+    request: Request
+    arm: Arm
+    text: str | None
+    model: str | None
+    error: str | None
+    score: Score
+    latency_s: float | None
+    overhead_s: float | None
+    cost_usd: float | None
+    steps: tuple[Step, ...]
+
+    @property
+    def calls(self) -> list[Completion]:
+        """Every completion that was paid for, used or not."""
+        return [step.completion for step in self.steps if step.completion]
+
+    @property
+    def hit(self) -> bool:
+        return any(step.kind == "cache" and step.outcome == "ok" for step in self.steps)
+
+
+class BudgetReached(Exception):
+    """The next request could cost more than is left."""
+
+
+async def ask(asked: Asked, target: Target, workload: Workload, background: Background, deadline_s: float) -> Row:
+    """One request to one target, scored. Work after the answer is awaited here, off the answer's clock."""
+    request = workload.request(asked.item, deadline_s=deadline_s)
+    begun = now()
+    got: Answer | None = None
+    error = None
+    steps: Sequence[Step] = ()
+    try:
+        got = await answer(target.pipeline, request, background)
+        steps = got.steps
+    except CrossoverError as caught:
+        error = f"{type(caught).__name__}: {caught}"
+        steps = caught.steps
+    seconds = now() - begun
+    await background.drain()
+    _refuse_gaps(steps)
+    graded = score(got.text, asked.item, workload) if got else Score(0.0, "no answer")
+    return Row(
+        asked,
+        request,
+        target.arm,
+        got.text if got else None,
+        got.completion.model if got else None,
+        error,
+        graded,
+        _latency_s(seconds, steps),
+        seconds - sum(step.seconds for step in steps if step.kind in CALLS and not step.after_answer),
+        _cost_usd(steps, target),
+        tuple(steps),
+    )
+
+
+def _refuse_gaps(steps: Sequence[Step]) -> None:
+    """A question that was never recorded is a wrong input, not a wrong answer, even where a fallback hid it."""
+    for step in steps:
+        if step.detail.startswith(MissingRecording.__name__):
+            raise MissingRecording(step.detail.partition(": ")[2])
+
+
+def _latency_s(seconds: float, steps: Sequence[Step]) -> float | None:
+    """What passed here, and the recorded seconds of replayed calls, which did not pass here."""
+    for step in steps:
+        if step.completion and step.completion.timing != "measured":
+            if step.completion.seconds is None:
+                return None
+            seconds += step.completion.seconds
+    return seconds
+
+
+def _cost_usd(steps: Sequence[Step], target: Target) -> float | None:
+    total = 0.0
+    for step in steps:
+        if step.completion:
+            cost = target.prices[step.kind].cost(step.completion.usage)
+            if cost is None:
+                return None
+            total += cost
+        elif step.kind in CALLS:
+            return None  # a call that failed may have been charged
+    return total
+
+
+async def interleaved(
+    stream: Sequence[Asked],
+    targets: Sequence[Target],
+    workload: Workload,
+    *,
+    seed: int,
+    deadline_s: float,
+    keep: Callable[[Row], None],
+    allow: Callable[[Request, Arm], None],
+) -> None:
+    """Ask all targets each request, in an order drawn anew each time.
+
+    `keep` gets each row as it comes; `allow` may raise `BudgetReached` before a request is asked.
+    """
+    rng = random.Random(seed)  # noqa: S311  # a seeded order, no secret
+    background = Background()
+    for asked in stream:
+        for target in rng.sample(targets, len(targets)):
+            allow(workload.request(asked.item), target.arm)
+            keep(await ask(asked, target, workload, background, deadline_s))
+
+
+def by_arm(rows: Sequence[Row]) -> Mapping[Arm, list[Row]]:
+    """Rows of each arm in the order of the requests."""
+    arms: dict[Arm, list[Row]] = {}
+    for row in rows:
+        arms.setdefault(row.arm, []).append(row)
+    return arms

@@ -1,0 +1,179 @@
+"""What was asked for: a preset, a TOML file over it, flags over both.
+
+    seed = 7
+    [traffic]  repeat_share = 0.31
+    [legacy]   small = "recorded:qwen-0.5b"  large = "recorded:qwen-1.5b"  small_price = "..."  large_price = "..."
+    [direct]   model = "recorded:qwen-0.5b-burnt-3-6"  price = "..."
+
+Each model place takes `recorded:NAME`, `local:NAME`, `litellm:NAME` or `http:URL#MODEL`. `[legacy.settings]` and
+`[direct.settings]` take the pipelines' own knobs.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from direct_pipeline.settings import Settings as DirectSettings
+from legacy_pipeline.settings import Settings as LegacySettings
+from shared.errors import BadInput
+
+KINDS: Final = ("recorded", "local", "litellm", "http")
+
+
+def _known_kind(text: str) -> str:
+    kind, _, name = text.partition(":")
+    if kind not in KINDS or not name:
+        raise ValueError(f"{text!r} is no model; write recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL")
+    if kind == "http" and not (name.startswith(("http://", "https://")) and name.partition("#")[2]):
+        raise ValueError(f"{text!r} needs a URL and a model: http:https://host/v1#MODEL")
+    return text
+
+
+ModelPlace = Annotated[str, AfterValidator(_known_kind)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Traffic(_Strict):
+    """Every test question once, in random order, and repeats among them.
+
+    A repeat asks a question again that was asked before, the popular ones more often: popularity follows a Zipf law
+    over a random ranking. The default share is what a study of real users' questions found (MeanCache, arXiv
+    2403.02694: about 31 %).
+    """
+
+    repeat_share: float = Field(default=0.31, ge=0, lt=1, description="Share of requests that repeat an earlier one.")
+    zipf: float = Field(default=1.0, ge=0, description="Exponent of the popularity of what is repeated.")
+    limit: int | None = Field(default=None, ge=1, description="Stop after so many requests; None: all.")
+
+
+class Legacy(_Strict):
+    """The two models of the legacy pipeline and what their tokens cost."""
+
+    small: ModelPlace
+    large: ModelPlace
+    small_price: str | None = None
+    large_price: str | None = None
+    settings: LegacySettings = LegacySettings()
+
+
+class Direct(_Strict):
+    """The one model of the direct pipeline."""
+
+    model: ModelPlace
+    price: str | None = None
+    settings: DirectSettings = DirectSettings()
+
+
+class Scenario(_Strict):
+    """One comparison, complete."""
+
+    preset: str
+    seed: int = 7
+    deadline_s: float = Field(default=120.0, gt=0, description="Seconds each request may take.")
+    traffic: Traffic = Traffic()
+    legacy: Legacy
+    direct: Direct
+    stand_ins: str = Field(default="", description="What the models stand for, shown beside every figure on them.")
+
+
+PRESETS: Final[dict[str, dict[str, Any]]] = {
+    "hardwired": {
+        "legacy": {
+            "small": "recorded:qwen-0.5b",
+            "small_price": "llama-3.1-8b@deepinfra-turbo",
+            "large": "recorded:qwen-1.5b",
+            "large_price": "llama-3.3-70b@deepinfra-turbo",
+        },
+        "direct": {"model": "recorded:qwen-0.5b-burnt-3-6", "price": "llama-3.1-8b@hc1"},
+        "stand_ins": "a 0.5B and a 1.5B stand in for an 8B and a 70B on GPUs; the 0.5B burnt to 3 and 6 bits stands in "
+        "for the 8B on hard-wired silicon",
+    },
+    "between": {
+        "legacy": {
+            "small": "recorded:smollm2-135m",
+            "small_price": "llama-3.1-8b@deepinfra-turbo",
+            "large": "recorded:qwen-1.5b",
+            "large_price": "gpt-4o",
+        },
+        "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras"},
+        "stand_ins": "a 135M and a 1.5B stand in for an 8B on a GPU and gpt-4o; a 0.5B between them stands in for a "
+        "70B on Cerebras",
+    },
+}
+
+
+def load(
+    file: Path | None = None,
+    *,
+    preset: str | None = None,
+    small: str | None = None,
+    direct: str | None = None,
+    large: str | None = None,
+    live: bool = False,
+    limit: int | None = None,
+    seed: int | None = None,
+) -> Scenario:
+    """The scenario of a file, or of a preset without one, with flags over it. Raises `BadInput`."""
+    where, given = "the command line", {}
+    if file:
+        where = str(file)
+        try:
+            given = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BadInput(f"{file} is missing") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadInput(f"{file}: not TOML in UTF-8 ({error})") from None
+    name = preset or given.pop("preset", "hardwired")
+    given.pop("preset", None)
+    if name not in PRESETS:
+        raise BadInput(f"{where}: preset {name!r} is unknown; use one of {', '.join(PRESETS)}")
+    merged = _merge({"preset": name, **PRESETS[name]}, given)
+    _place(merged["legacy"], "small", "small_price", small, given.get("legacy"))
+    _place(merged["legacy"], "large", "large_price", large, given.get("legacy"))
+    _place(merged["direct"], "model", "price", direct, given.get("direct"))
+    if merged["legacy"] | merged["direct"] != PRESETS[name]["legacy"] | PRESETS[name]["direct"]:
+        merged["stand_ins"] = given.get("stand_ins", "")
+    if live:
+        for places in (merged["legacy"], merged["direct"]):
+            for key in ("small", "large", "model"):
+                if str(places.get(key, "")).startswith("recorded:"):
+                    places[key] = "local:" + places[key].removeprefix("recorded:")
+    if limit is not None:
+        merged.setdefault("traffic", {})["limit"] = limit
+    if seed is not None:
+        merged["seed"] = seed
+    try:
+        return Scenario.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{where}: key `{'.'.join(map(str, first['loc']))}`: {first['msg']}") from None
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _place(section: Any, key: str, price: str, flag: str | None, given: Any) -> None:
+    """A preset's price belongs to the preset's model: another model does not inherit it."""
+    if not isinstance(section, dict):
+        return
+    named = given if isinstance(given, dict) else {}
+    if flag is not None:
+        section[key] = flag
+    if (flag is not None or key in named) and price not in named:
+        section[price] = None
+
+
+Arm = Literal["legacy", "direct"]
+ARMS: Final[tuple[Arm, Arm]] = ("legacy", "direct")

@@ -1,0 +1,110 @@
+"""The two built-in pipelines as a scenario describes them, with their models, prices and classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.scenario import Arm, Scenario
+from benchmarks.workloads.workload import BUILTIN
+from legacy_pipeline.classifier import Classifier
+from shared import pricing
+from shared.contract import Backend, Identity, Pipeline
+from shared.errors import BadInput
+from shared.pricing import Price
+
+RECORDINGS: Final = BUILTIN / "recordings"
+ARTEFACTS: Final = Path(__file__).parents[2] / "legacy_pipeline" / "artefacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A pipeline ready to be asked. `prices` and `identities` go by the kind of the step that calls a model."""
+
+    arm: Arm
+    pipeline: Pipeline
+    prices: dict[str, Price]
+    identities: dict[str, Identity]
+    notes: tuple[str, ...] = ()
+
+
+def open_backend(place: str) -> Backend:
+    """The backend of a model place. Raises `BadInput` where it cannot be."""
+    kind, _, name = place.partition(":")
+    if kind == "recorded":
+        from shared.backends.recorded import RecordedBackend, read_recording
+
+        return RecordedBackend(read_recording(recording_file(name)))
+    if kind == "local":
+        from shared.backends.local import LocalBackend
+
+        return LocalBackend(name)
+    if kind == "litellm":
+        from shared.backends.litellm import LiteLLMBackend
+
+        return LiteLLMBackend(name)
+    from shared.backends.http import HttpBackend
+
+    url, _, model = name.partition("#")
+    return HttpBackend(url, model)
+
+
+def recording_file(name: str) -> Path:
+    """The recording of a model on the built-in workload. Raises `BadInput` naming those that exist."""
+    file = RECORDINGS / f"{name}.jsonl"
+    if not file.is_file():
+        known = ", ".join(sorted(each.stem for each in RECORDINGS.glob("*.jsonl")))
+        raise BadInput(f"no recording of {name!r}; there are {known}; make one with: crossover record --model {name}")
+    return file
+
+
+def price_of(place: str, named: str | None) -> Price:
+    """The named list price, else litellm's own for a LiteLLM model, else unknown."""
+    if named:
+        return pricing.find(named)
+    kind, _, name = place.partition(":")
+    if kind == "litellm":
+        from shared.backends.litellm import list_price
+
+        return list_price(name)
+    return pricing.UNKNOWN
+
+
+def artefact_file(small: str, large: str) -> Path:
+    """Where the classifier trained for two models is kept."""
+    return ARTEFACTS / f"{small}+{large}.json"
+
+
+def open_classifier(small: Identity, large: Identity) -> tuple[Classifier | None, tuple[str, ...]]:
+    """The classifier trained for these two models, or None and the note that says what that means."""
+    file = artefact_file(small.model, large.model)
+    if not file.is_file():
+        return None, (
+            f"no classifier is trained for {small.model} and {large.model}: every question goes to the large model; "
+            "train one with: crossover classifier train",
+        )
+    return Classifier.load(file, small=small, large=large), ()
+
+
+def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> Target:
+    """Build one arm. The caller closes its pipeline."""
+    if arm == "direct":
+        from direct_pipeline.pipeline import DirectPipeline
+
+        direct = scenario.direct
+        backend = open_backend(direct.model)
+        price = price_of(direct.model, direct.price)
+        pipeline = DirectPipeline(backend, direct.settings)
+        return Target(arm, pipeline, {"call": price}, {"call": backend.identity})
+    from legacy_pipeline.app import build
+
+    legacy = scenario.legacy
+    small, large = open_backend(legacy.small), open_backend(legacy.large)
+    classifier, notes = open_classifier(small.identity, large.identity)
+    prices = {
+        "small": price_of(legacy.small, legacy.small_price),
+        "large": price_of(legacy.large, legacy.large_price),
+    }
+    cascade = build(cache_directory, classifier, small, large, legacy.settings)
+    return Target(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes)

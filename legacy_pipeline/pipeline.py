@@ -1,0 +1,59 @@
+"""request -> cache hit? -> return cached
+-> complexity? -> small model | large model -> cache the result -> response."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from legacy_pipeline.cache import AnswerCache
+from legacy_pipeline.cascade import LARGE, Cascade
+from legacy_pipeline.classifier import Classifier
+from legacy_pipeline.settings import Settings
+from legacy_pipeline.single_flight import SingleFlight
+from shared.contract import Backend, Request
+from shared.errors import CrossoverError
+from shared.steps import Recorder
+
+
+class LegacyPipeline:
+    """A broken or hanging cache is a miss, a broken classifier means large, a failing small model means large."""
+
+    def __init__(
+        self,
+        cache: AnswerCache,
+        classifier: Classifier | None,
+        small: Backend,
+        large: Backend,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.cache, self.flights = cache, SingleFlight()
+        self.cascade = Cascade(classifier, self.settings)
+        self.small, self.large = small, large
+
+    async def run(self, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
+        s, key = self.settings, self.cache.key(request)
+        if cached := await step("cache", self.cache.get(key), limit_s=s.cache_limit_s, otherwise=None):
+            yield step.reuse(cached)
+            return
+        async for text in self.flights.share(key, step, lambda branch: self.compute(key, request, branch)):
+            yield text
+
+    async def compute(self, key: str, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
+        s = self.settings
+        route = await step("classify", self.cascade.route(request), limit_s=s.classify_limit_s, otherwise=LARGE)
+        if route.small:
+            async for text in step.stream(
+                "small", self.small, request, limit_s=s.small_limit_s, forgive=CrossoverError, accept=self.cascade.doubt
+            ):
+                yield text
+        if step.completion is None:
+            async for text in step.stream("large", self.large, request, limit_s=s.large_limit_s, tries=2):
+                yield text
+        step.later("store", self.cache.put(key, request, step.completion), limit_s=s.store_limit_s)
+
+    async def aclose(self) -> None:
+        await self.flights.aclose()
+        await self.small.aclose()
+        await self.large.aclose()
+        self.cache.close()

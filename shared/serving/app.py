@@ -1,0 +1,341 @@
+"""Serve a pipeline over an OpenAI-compatible API, so that any client can call it.
+
+`POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`. What this API cannot
+honour is refused by name, never ignored. A client that leaves stops its model. No prompt and no answer is logged.
+Next: `serve.py` runs the app; `shared/run.py` is where a pipeline is consumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import traceback
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import FastAPI
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from shared.clock import wall
+from shared.contract import Answer, Completion, Message, Pipeline, Request
+from shared.errors import BackendUnavailable, CrossoverError, DeadlineExceeded, InvalidRequest
+from shared.run import answer, stream
+from shared.steps import Background, Step
+
+MAX_BODY_BYTES: Final = 4 * 2**20
+
+_log: Final = logging.getLogger(__name__)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: Literal["text"]
+    text: str
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[_Part]
+
+    def message(self) -> Message:
+        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return Message("system" if self.role == "developer" else self.role, text)
+
+
+class _StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """The part of OpenAI's request that is honoured. Fields with one allowed value are for clients that send it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str
+    messages: list[_Message]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    n: Literal[1] | None = None
+    logprobs: Literal[False] | None = None
+    tool_choice: Literal["auto"] | None = None
+    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+
+    def request(self, deadline_s: float) -> Request:
+        """Ours. `user` and `metadata` become its scope: answers are not shared across them."""
+        limits = {limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None}
+        if len(limits) > 1:
+            raise _Refused("max_completion_tokens", "max_tokens and max_completion_tokens differ; send one of them")
+        limit: dict[str, Any] = {"max_tokens": limits.pop()} if limits else {}
+        scope = [("user", self.user)] if self.user is not None else []
+        scope += [(f"metadata.{key}", value) for key, value in (self.metadata or {}).items()]
+        return Request(
+            tuple(message.message() for message in self.messages),
+            scope=tuple(scope),
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
+            response_format=None if self.response_format is None else json.dumps(self.response_format),
+            tools=None if self.tools is None else json.dumps(self.tools),
+            deadline_s=deadline_s,
+            **limit,
+        )
+
+
+def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> FastAPI:
+    """The pipeline as the one model `name`. Each answer may take `deadline_s` seconds. Shutdown closes the pipeline."""
+    background = Background()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await background.drain()
+        await pipeline.aclose()
+
+    app = FastAPI(title=f"crossover: {name}", lifespan=lifespan, openapi_url=None)
+
+    @app.exception_handler(CrossoverError)
+    async def typed(_: HttpRequest, error: CrossoverError) -> Response:
+        return _error_response(error)
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: HttpRequest, error: HTTPException) -> Response:
+        return _error(error.status_code, error.detail, "invalid_request_error")
+
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "crossover"}]}
+
+    @app.post("/v1/chat/completions", response_model=None)
+    async def chat(http: HttpRequest) -> Response:
+        asked = _parse(await _body(http))
+        if asked.model != name:
+            raise HTTPException(404, f"there is no such model here; ask for {name!r}")
+        request = asked.request(deadline_s)
+        if not asked.stream:
+            return _Whole(pipeline, request, background, name)
+        with_usage = asked.stream_options is not None and asked.stream_options.include_usage
+        return _Stream(pipeline, request, background, name, with_usage=with_usage)
+
+    return app
+
+
+class _Whole(Response):
+    """One answer in one body, made while the response is sent, so that the client's leaving can be watched."""
+
+    def __init__(self, pipeline: Pipeline, request: Request, background: Background, name: str) -> None:
+        super().__init__()
+        self._ask = pipeline, request, background
+        self._name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _while_connected(receive, self._respond(scope, receive, send))
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response: Response
+        try:
+            given = await answer(*self._ask)
+        except Exception as error:
+            response = _error_response(error)
+        else:
+            response = JSONResponse(_whole_body(given, self._name), headers=_steps(given.steps))
+        await response(scope, receive, send)
+
+
+class _Stream(_Whole):
+    """One answer as server-sent events. Until its first words are there, a failure still has a status of its own."""
+
+    def __init__(
+        self, pipeline: Pipeline, request: Request, background: Background, name: str, *, with_usage: bool
+    ) -> None:
+        super().__init__(pipeline, request, background, name)
+        self._with_usage = with_usage
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(stream(*self._ask)) as items:
+            try:
+                item = await anext(items)
+            except Exception as error:
+                await _error_response(error)(scope, receive, send)
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": _EVENT_STREAM})
+            head = {"id": _id(), "object": "chat.completion.chunk", "created": int(wall()), "model": self._name}
+            delta: dict[str, str] = {"role": "assistant"}
+            try:
+                while isinstance(item, str):
+                    await send(_event(head | _choice(delta | {"content": item})))
+                    delta = {}
+                    item = await anext(items)
+            except Exception as error:
+                await send(_event(_described(error)[1]))
+            else:
+                await send(_event(head | _choice({}, _finish_reason(item.completion))))
+                if self._with_usage:
+                    await send(_event(head | {"choices": [], "usage": _usage(item.completion)}))
+                await send(_chunk(b"data: [DONE]\n\n"))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+_EVENT_STREAM: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+async def _while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work, and stop it where the client leaves first."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_left(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        left = not working.done()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+        if left:
+            _log.info("a client left before its answer was complete; its model was stopped")
+
+
+async def _client_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(http: HttpRequest) -> bytes:
+    chunks, size = [], 0
+    async for chunk in http.stream():
+        chunks.append(chunk)
+        if (size := size + len(chunk)) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes; shorten the messages")
+    return b"".join(chunks)
+
+
+def _parse(body: bytes) -> ChatRequest:
+    try:
+        return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(each) for each in wrong["loc"])[:80]
+    if wrong["type"] == "extra_forbidden":
+        raise _Refused(field, f"{field} cannot be honoured here; leave it out")
+    raise _Refused(field, f"{field or 'the body'}: {wrong['msg']}")
+
+
+class _Refused(InvalidRequest):
+    """A request that names the field which is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def _described(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, body and headers of an error. Of errors that are not ours only the type is told: they may quote."""
+    if not isinstance(error, CrossoverError):
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _log.error("the pipeline raised %s in %s, line %s", type(error).__name__, place.name, place.lineno)
+        return (
+            500,
+            _error_body(f"the pipeline raised {type(error).__name__}; its log names the place", "server_error"),
+            {},
+        )
+    if isinstance(error, InvalidRequest):
+        return 400, _error_body(str(error), "invalid_request_error", param=getattr(error, "field", None)), {}
+    code = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)[1:]
+    headers = _steps(error.steps)
+    status = 504 if isinstance(error, DeadlineExceeded) else 502
+    if isinstance(error, BackendUnavailable):
+        status = 503
+        if error.retry_after_s is not None:
+            headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return status, _error_body(str(error), "server_error", code=code), headers
+
+
+def _error_response(error: Exception) -> Response:
+    status, body, headers = _described(error)
+    return JSONResponse(body, status, headers)
+
+
+def _error(status: int, message: str, kind: str) -> Response:
+    return JSONResponse(_error_body(message, kind), status)
+
+
+def _error_body(message: str, kind: str, *, code: str | None = None, param: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _whole_body(given: Answer, name: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": given.text}
+    return {
+        "id": _id(),
+        "object": "chat.completion",
+        "created": int(wall()),
+        "model": name,
+        "choices": [{"index": 0, "message": message, "finish_reason": _finish_reason(given.completion)}],
+        "usage": _usage(given.completion),
+    }
+
+
+def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+
+
+def _finish_reason(completion: Completion) -> str | None:
+    """OpenAI's word; null where it is not known."""
+    return None if completion.finish_reason == "unknown" else completion.finish_reason
+
+
+def _usage(completion: Completion) -> dict[str, int] | None:
+    """OpenAI's usage; null where part of it is not known, which is not zero."""
+    asked, answered = completion.usage.input_tokens, completion.usage.output_tokens
+    if asked is None or answered is None:
+        return None
+    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+
+
+def _steps(steps: Sequence[Step]) -> dict[str, str]:
+    """A header with the steps until now, by kind and outcome: `cache=none;classify=ok;large=ok`."""
+    told = ";".join(f"{step.kind}={step.outcome}" for step in steps if not step.after_answer)
+    return {"x-crossover-steps": told} if told else {}
+
+
+def _id() -> str:
+    return f"chatcmpl-{uuid.uuid4().hex}"
+
+
+def _event(body: dict[str, Any]) -> dict[str, Any]:
+    return _chunk(b"data: " + json.dumps(body, separators=(",", ":")).encode() + b"\n\n")
+
+
+def _chunk(data: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": True}

@@ -1,0 +1,46 @@
+"""Running an app on a port: a free one is found and printed, a taken one is an error that says so."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from shared.errors import BadInput
+from shared.serving.serve import listen, serve
+
+PROGRAM = """
+from direct_pipeline.app import create
+from shared.serving.serve import serve
+from tests.fakes import ScriptedBackend
+serve(create(ScriptedBackend()), port=0)
+"""
+
+
+def test_a_taken_port_is_an_error_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadInput, match=f"127.0.0.1 port {port}: Address already in use.*; choose another"):
+            serve(None, port=port)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("host", "port"), [("nowhere.invalid", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1)])
+def test_an_address_that_cannot_be_had_is_an_error(host: str, port: int) -> None:
+    with pytest.raises(BadInput, match=r"cannot listen on nowhere\.invalid|must lie in"):
+        listen(host, port)
+
+
+def test_it_serves_until_interrupted() -> None:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        words = process.stdout.readline().split()
+        assert words[:2] == ["serving", "on"]
+        with urllib.request.urlopen(f"{words[2]}/models", timeout=10) as response:  # noqa: S310
+            assert json.load(response)["data"][0]["id"] == "direct"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
