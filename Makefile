@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: compare test test-live test-slow lint format bench lock clean
+.PHONY: compare dev test test-live lint format bench artefacts lock clean
 
 compare: $(VENV)/.main
 	$(BIN)/crossover compare $(ARGS)
+
+# Everything the main job does not need: local models, the semantic cache, tests, lint.
+dev: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests
@@ -27,6 +30,11 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest benchmarks/micro -m ""
+
+# The classifier's artefacts, from the recorded training answers alone.
+artefacts: $(VENV)/.main
+	$(BIN)/crossover classifier train --small qwen-0.5b --large qwen-1.5b
+	$(BIN)/crossover classifier train --small smollm2-135m --large qwen-1.5b
 
 # The lock files are made again with uv: exact versions with hashes, no host names.
 lock:

@@ -54,12 +54,12 @@ class Budget:
         """Raises `BudgetReached` where this request could pass the bound."""
         if self._max_usd is None:
             return
-        worst = sum(
-            self._worst_usd(request, kind) * calls for kind, calls in MOST_CALLS[arm].items() if kind in self.paid
-        )
+        calls = {kind: most for kind, most in MOST_CALLS[arm].items() if kind in self.paid}
+        worst = sum(self._worst_usd(request, kind) * most for kind, most in calls.items())
         if self.spent_usd + worst > self._max_usd:
             raise BudgetReached(
-                f"${self.spent_usd:.4f} spent; the next request could cost ${worst:.4f} and pass --max-usd {self._max_usd}"
+                f"${self.spent_usd:.4f} spent; the next request could cost ${worst:.4f}, "
+                f"which would pass --max-usd {self._max_usd}"
             )
 
     def spend(self, row: Row) -> None:

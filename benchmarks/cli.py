@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", required=True, metavar="M", help="local:NAME (or NAME), litellm:NAME or http:URL#MODEL"
     )
     record.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder (default: the built-in one)")
+    record.add_argument("--part", choices=("training", "test"), default="test", help="which items (default: test)")
     record.add_argument("--alone", action="store_true", help="keep only answers given while nothing else was running")
     record.add_argument(
         "--verify", type=_count, metavar="N", help="ask N recorded questions again and compare the texts"
@@ -178,7 +179,7 @@ def _models_burn(args: argparse.Namespace) -> int:
 def _record(args: argparse.Namespace) -> int:
     from benchmarks import recording
 
-    return recording.run(args.model, args.workload, alone=args.alone, verify=args.verify, seed=args.seed)
+    return recording.run(args.model, args.workload, args.part, alone=args.alone, verify=args.verify, seed=args.seed)
 
 
 def _classifier_train(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks import run
@@ -23,7 +24,7 @@ from shared.errors import BadInput
 
 
 def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> int:
-    """Run the comparison and write it to `out`. Returns 0, or 130 where it was interrupted; what was answered is kept."""
+    """Compare and write to `out`. Returns 0, or 130 where it was interrupted: what was answered is kept."""
     if out.exists() and not out.is_dir():
         raise BadInput(f"--out {out} is a file; name a directory")
     return clock.run(_compare(scenario, out, max_usd))
@@ -66,18 +67,20 @@ async def _compare(scenario: Scenario, out: Path, max_usd: float | None) -> int:
         targets: list[Target] = []
         try:
             for arms in [(arm,) for arm in ARMS] if local else [ARMS]:
-                opened = []
-                try:
+                async with AsyncExitStack() as closing:
                     for arm in arms:
-                        opened.append(open_target(arm, scenario, Path(scratch) / "cache"))
-                    targets += opened
+                        target = open_target(arm, scenario, Path(scratch) / "cache")
+                        closing.push_async_callback(target.pipeline.aclose)
+                        targets.append(target)
                     await run.interleaved(
-                        stream, opened, questions, seed=scenario.seed, deadline_s=scenario.deadline_s, keep=keep,
+                        stream,
+                        targets[-len(arms) :],
+                        questions,
+                        seed=scenario.seed,
+                        deadline_s=scenario.deadline_s,
+                        keep=keep,
                         allow=budget.check,
-                    )  # fmt: skip
-                finally:
-                    for target in opened:
-                        await target.pipeline.aclose()
+                    )
         except run.BudgetReached as reached:
             stopped = str(reached)
         except asyncio.CancelledError:

@@ -27,7 +27,7 @@ ALONE_BELOW_CORES: Final = 0.10
 """Other processes' share of one core below which a recording counts as made alone: a quiet system's own chores take
 0.01 to 0.05, a second model takes 1."""
 STRETCH: Final = 5
-"""Requests between two looks at the load: the worst stretch counts, so that a short disturbance is not averaged away."""
+"""Requests between two looks at the load: the worst stretch counts, so a short disturbance is not averaged away."""
 PATIENCE: Final = 500
 """Disturbed stretches that are asked again before giving up."""
 PROC_STAT: Final = Path("/proc/stat")
@@ -160,8 +160,7 @@ def _others_cpu_s() -> float | None:
     except (OSError, ValueError, IndexError, AttributeError):
         return None
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
-    own = os.times()
-    return (user + nice + system + irq + softirq + steal) / ticks_s - (own.user + own.system)
+    return (user + nice + system + irq + softirq + steal) / ticks_s - time.process_time()
 
 
 def _cpu() -> str:

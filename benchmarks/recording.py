@@ -7,24 +7,28 @@ from pathlib import Path
 
 from benchmarks import record
 from benchmarks.progress import Progress
-from benchmarks.targets.builtin import open_backend, recording_file
-from benchmarks.workloads.workload import BUILTIN, load
+from benchmarks.targets.builtin import open_backend, recording_path
+from benchmarks.workloads.workload import BUILTIN, PARTS, Part, load
 from shared import clock
 from shared.backends.recorded import RecordingWriter, read_recording
 from shared.contract import Backend
 from shared.errors import BadInput
 
 
-def run(place: str, folder: Path | None, *, alone: bool, verify: int | None, seed: int) -> int:
-    """Record, or with `verify` ask so many recorded questions again. Returns 1 where answers failed or disagree."""
-    workload = load(folder or BUILTIN)
+def run(place: str, folder: Path | None, part: Part, *, alone: bool, verify: int | None, seed: int) -> int:
+    """Record, or with `verify` ask so many recorded questions again. Returns 1 where answers failed or disagree.
+
+    What is trained on and what is judged on are two files, so that training never opens the answers it is judged by.
+    """
+    folder = folder or BUILTIN
+    workload = load(folder)
     place = place if ":" in place else f"local:{place}"
     if place.startswith("recorded:"):
         raise BadInput("a recording cannot be recorded; name a model: local:NAME, litellm:NAME or http:URL#MODEL")
-    requests = [(item.id, workload.request(item)) for item in workload.items]
+    requests = [(item.id, workload.request(item)) for item in workload.items if item.split in PARTS[part]]
     backend = open_backend(place)
     name = backend.identity.model.replace("/", "--")
-    file = (folder or BUILTIN) / "recordings" / f"{name}.jsonl"
+    file = recording_path(folder, name, part)
 
     async def recorded() -> int:
         packages = ["xllamacpp"] if place.startswith("local:") else []
@@ -43,7 +47,7 @@ def run(place: str, folder: Path | None, *, alone: bool, verify: int | None, see
 
     async def verified(count: int) -> int:
         try:
-            agreed = await record.verify(requests, backend, read_recording(recording_file(name)), count, seed)
+            agreed = await record.verify(requests, backend, read_recording(file), count, seed)
         finally:
             await backend.aclose()
         print(f"{name}: {agreed.same} of {agreed.asked} texts came out the same")

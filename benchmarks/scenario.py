@@ -90,8 +90,13 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             "small_price": "llama-3.1-8b@deepinfra-turbo",
             "large": "recorded:qwen-1.5b",
             "large_price": "llama-3.3-70b@deepinfra-turbo",
+            "settings": {"small_limit_s": 60.0, "large_limit_s": 60.0},  # live, the stand-ins run on a CPU
         },
-        "direct": {"model": "recorded:qwen-0.5b-burnt-3-6", "price": "llama-3.1-8b@hc1"},
+        "direct": {
+            "model": "recorded:qwen-0.5b-burnt-3-6",
+            "price": "llama-3.1-8b@hc1",
+            "settings": {"first_try_s": 60.0},
+        },
         "stand_ins": "a 0.5B and a 1.5B stand in for an 8B and a 70B on GPUs; the 0.5B burnt to 3 and 6 bits stands in "
         "for the 8B on hard-wired silicon",
     },
@@ -101,8 +106,9 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             "small_price": "llama-3.1-8b@deepinfra-turbo",
             "large": "recorded:qwen-1.5b",
             "large_price": "gpt-4o",
+            "settings": {"small_limit_s": 60.0, "large_limit_s": 60.0},
         },
-        "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras"},
+        "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras", "settings": {"first_try_s": 60.0}},
         "stand_ins": "a 135M and a 1.5B stand in for an 8B on a GPU and gpt-4o; a 0.5B between them stands in for a "
         "70B on Cerebras",
     },
@@ -134,19 +140,27 @@ def load(
     given.pop("preset", None)
     if name not in PRESETS:
         raise BadInput(f"{where}: preset {name!r} is unknown; use one of {', '.join(PRESETS)}")
+    for section in ("traffic", "legacy", "direct"):
+        if not isinstance(given.setdefault(section, {}), dict):
+            raise BadInput(f"{where}: key `{section}`: this is no table; write [{section}]")
+    for section, key, price, flag in (
+        ("legacy", "small", "small_price", small),
+        ("legacy", "large", "large_price", large),
+        ("direct", "model", "price", direct),
+    ):
+        if flag is not None:
+            given[section] |= {key: flag, price: None}
+        if key in given[section]:  # another model is not what the preset's price and stand-in were for
+            given[section].setdefault(price, None)
+            given.setdefault("stand_ins", "")
     merged = _merge({"preset": name, **PRESETS[name]}, given)
-    _place(merged["legacy"], "small", "small_price", small, given.get("legacy"))
-    _place(merged["legacy"], "large", "large_price", large, given.get("legacy"))
-    _place(merged["direct"], "model", "price", direct, given.get("direct"))
-    if merged["legacy"] | merged["direct"] != PRESETS[name]["legacy"] | PRESETS[name]["direct"]:
-        merged["stand_ins"] = given.get("stand_ins", "")
     if live:
         for places in (merged["legacy"], merged["direct"]):
             for key in ("small", "large", "model"):
                 if str(places.get(key, "")).startswith("recorded:"):
                     places[key] = "local:" + places[key].removeprefix("recorded:")
     if limit is not None:
-        merged.setdefault("traffic", {})["limit"] = limit
+        merged["traffic"]["limit"] = limit
     if seed is not None:
         merged["seed"] = seed
     try:
@@ -162,17 +176,6 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _place(section: Any, key: str, price: str, flag: str | None, given: Any) -> None:
-    """A preset's price belongs to the preset's model: another model does not inherit it."""
-    if not isinstance(section, dict):
-        return
-    named = given if isinstance(given, dict) else {}
-    if flag is not None:
-        section[key] = flag
-    if (flag is not None or key in named) and price not in named:
-        section[price] = None
 
 
 Arm = Literal["legacy", "direct"]

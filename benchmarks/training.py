@@ -16,7 +16,7 @@ from shared.errors import MissingRecording
 def train(small: str, large: str, quality_loss: float) -> int:
     """Train on the train split, choose the threshold on the validation split, save; print what came of it."""
     workload = load()
-    recordings = [read_recording(recording_file(name)) for name in (small, large)]
+    recordings = [read_recording(recording_file(name, "training")) for name in (small, large)]
     identities = [RecordedBackend(recording).identity for recording in recordings]
     artefact = fit(
         [_outcome(item, workload, recordings) for item in workload.split("train")],

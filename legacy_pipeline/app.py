@@ -19,6 +19,11 @@ def build(
     cache_directory: Path, classifier: Classifier | None, small: Backend, large: Backend, settings: Settings
 ) -> LegacyPipeline:
     """The pipeline with its cache opened. Whatever decides which model answers is part of every key."""
+    index = None
+    if settings.semantic:
+        from legacy_pipeline.semantic import MiniLm, SemanticIndex
+
+        index = SemanticIndex(MiniLm(), threshold=settings.semantic_threshold, tasks=settings.semantic_tasks)
     artefact = classifier.artefact.model_dump() if classifier else None
     cache = AnswerCache(
         cache_directory,
@@ -27,12 +32,15 @@ def build(
         ttl_s=settings.cache_ttl_s,
         size_limit_bytes=settings.cache_size_bytes,
         busy_s=settings.cache_busy_s,
+        index=index,
     )
     return LegacyPipeline(cache, classifier, small, large, settings)
 
 
-def create(pipeline: LegacyPipeline) -> FastAPI:
+def create(
+    cache_directory: Path, classifier: Classifier | None, small: Backend, large: Backend, settings: Settings
+) -> FastAPI:
     """The pipeline as an OpenAI-compatible server."""
     from shared.serving.app import create_app
 
-    return create_app(pipeline, name="legacy")
+    return create_app(build(cache_directory, classifier, small, large, settings), name="legacy")

@@ -14,16 +14,19 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import diskcache
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt
 
 from shared.clock import wall
-from shared.contract import Completion, Identity, Request, Usage, canonical_json
+from shared.contract import Completion, Identity, Message, Request, Usage, canonical_json
 from shared.errors import BadInput, CrossoverError
+
+if TYPE_CHECKING:
+    from legacy_pipeline.semantic import SemanticIndex
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,10 @@ class NotStored(NamedTuple):
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start: each `get` counts in one of the first five, each `put` in one of the last two."""
+    """What happened since the start: each look-up counts in one of the first five, each `put` in one of the next two.
+
+    `similar` says how many of the hits answered another question of the same meaning.
+    """
 
     hits: int = 0
     misses: int = 0
@@ -65,6 +71,7 @@ class Stats:
     unavailable: int = 0
     stored: int = 0
     not_stored: int = 0
+    similar: int = 0
 
 
 class _Row(BaseModel):
@@ -111,8 +118,10 @@ class AnswerCache:
 
     `identities` are the models that may answer, in the order of their roles; `variant` is the text of every setting
     that decides which of them does. `busy_s` bounds the wait for a locked database, in seconds. `forget_by` names the
-    one scope whose values can be forgotten. Makes `directory`, for its owner only; raises BadInput where others may
-    enter it. A database that is locked or broken now makes a cache that answers every call with CacheUnavailable.
+    one scope whose values can be forgotten. With an `index`, similar questions find each other's answers.
+
+    Makes `directory`, for its owner only; raises BadInput where others may enter it. A database that is locked or
+    broken now makes a cache that answers every call with CacheUnavailable.
     """
 
     def __init__(
@@ -125,9 +134,11 @@ class AnswerCache:
         size_limit_bytes: int = 2**28,
         busy_s: float = 0.01,
         forget_by: str = "user",
+        index: SemanticIndex | None = None,
     ) -> None:
         self.ttl_s = ttl_s
         self.forget_by = forget_by
+        self.index = index
         self.stats = Stats()
         self.unavailable = ""
         self._answering = [KEY_FORMAT, forget_by, variant, [identity.digest() for identity in identities]]
@@ -163,6 +174,16 @@ class AnswerCache:
         usage = Usage(row.input_tokens, row.output_tokens)
         return Cached(row.text, row.model, usage, timing="unknown", detail=f"stored {age_s:.3f} s ago")
 
+    async def similar(self, request: Request) -> Cached | None:
+        """The answer to the same question in other words, everything else being equal. Raises CacheUnavailable."""
+        if self.index is None:
+            return None
+        for key, cosine in self.index.find(self._partition(request), request):
+            if cached := await self.get(key):
+                self.stats.similar += 1
+                return replace(cached, detail=f"{cached.detail}, similarity {cosine:.3f}")
+        return None
+
     async def put(self, key: str, request: Request, completion: Completion | None) -> NotStored | None:
         """Store a complete answer: none, a truncated, an empty or an overlong one is not. Raises CacheUnavailable."""
         tags = {value for name, value in request.scope if name == self.forget_by}
@@ -188,6 +209,8 @@ class AnswerCache:
             self.stats.not_stored += 1
             _raise_typed(error, "written")
         self.stats.stored += 1
+        if self.index is not None:
+            self.index.add(self._partition(request), request, key)
         return None
 
     async def forget(self, scope_name: str, scope_value: str) -> int:
@@ -200,6 +223,8 @@ class AnswerCache:
             raise BadInput(
                 f"scope {scope_name!r} cannot be forgotten; this cache was made with forget_by={self.forget_by!r}"
             )
+        if self.index is not None:
+            self.index.forget(scope_name, scope_value)
         try:
             return int(self._database().evict(_digest(scope_value)))
         except (sqlite3.Error, diskcache.Timeout, CacheUnavailable) as error:
@@ -209,6 +234,10 @@ class AnswerCache:
         """Close the database of the calling thread; using the cache again opens it again."""
         if self._disk is not None:
             self._disk.close()
+
+    def _partition(self, request: Request) -> str:
+        """A hash over everything but the question itself."""
+        return self.key(replace(request, messages=(*request.messages[:-1], Message("user", ""))))
 
     def _leave_out(self, reason: str) -> NotStored:
         self.stats.not_stored += 1

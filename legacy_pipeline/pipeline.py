@@ -33,7 +33,10 @@ class LegacyPipeline:
 
     async def run(self, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
         s, key = self.settings, self.cache.key(request)
-        if cached := await step("cache", self.cache.get(key), limit_s=s.cache_limit_s, otherwise=None):
+        cached = await step("cache", self.cache.get(key), limit_s=s.cache_limit_s, otherwise=None)
+        if cached is None and s.semantic:
+            cached = await step("similar", self.cache.similar(request), limit_s=s.similar_limit_s, otherwise=None)
+        if cached is not None:
             yield step.reuse(cached)
             return
         async for text in self.flights.share(key, step, lambda branch: self.compute(key, request, branch)):

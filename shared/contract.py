@@ -82,6 +82,9 @@ class Request:
             raise InvalidRequest(f"temperature is {self.temperature}; it must lie in [0, 2]")
         if self.top_p is not None and not 0.0 < self.top_p <= 1.0:
             raise InvalidRequest(f"top_p is {self.top_p}; it must lie in (0, 1]")
+        for field in ("temperature", "top_p"):  # 0 and 0.0 are the same setting, and must be the same key
+            if (number := getattr(self, field)) is not None:
+                object.__setattr__(self, field, float(number))
         if not (self.deadline_s > 0 and math.isfinite(self.deadline_s)):
             raise InvalidRequest(f"deadline_s is {self.deadline_s}; it must be a finite number of seconds above 0")
         if self.sample < 0:

@@ -44,7 +44,7 @@ Call = Callable[[], Awaitable[object]]
 @pytest.fixture
 def base_url() -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.micro.loopback"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
         process.kill()

@@ -48,7 +48,7 @@ def build(
     return {
         "schema": SCHEMA,
         "provenance": {
-            "scenario": scenario.model_dump(),
+            "scenario": scenario.model_dump(mode="json"),
             "workload": {"name": workload.name, "version": workload.version, "split": "test"},
             "models": {f"{each.arm}.{kind}": asdict(who) for each in targets for kind, who in each.identities.items()},
             "prices": {f"{each.arm}.{kind}": asdict(cost) for each in targets for kind, cost in each.prices.items()},

@@ -10,7 +10,6 @@ Table = list[tuple[str, str, str, str]]
 
 def table(report: Mapping[str, Any]) -> str:
     """One table, the notes that belong to it, and nothing that is not in `report`."""
-    quality, latency, cost, surface = (report[part] for part in ("quality", "latency", "cost", "maintenance"))
     standing = report["standing"]
 
     def row(name: str, pointer: str, show: Callable[[float], str]) -> tuple[str, str, str, str]:
@@ -38,6 +37,7 @@ def table(report: Mapping[str, Any]) -> str:
         row("answered by the small model", "/cost/{}/small_share", _percent),
         row("model calls per answer", "/cost/{}/calls_per_answer", lambda calls: f"{calls:.3f}"),
         row("lines of code", "/maintenance/{}/lines", str),
+        row("lines switched off by default", "/maintenance/{}/optional_lines", str),
         row("knobs", "/maintenance/{}/knobs", str),
     ]
     widths = [max(len(line[column]) for line in rows) for column in range(4)]
@@ -46,7 +46,7 @@ def table(report: Mapping[str, Any]) -> str:
         for name, legacy, direct, word in rows
     ]
     lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join([_headline(report), "", *lines, "", *_notes(report, quality, latency, cost, surface)])
+    return "\n".join([_headline(report), "", *lines, "", *_notes(report)])
 
 
 def nearest(standing: Mapping[str, str], pointer: str) -> str:
@@ -67,9 +67,9 @@ def _headline(report: Mapping[str, Any]) -> str:
     )
 
 
-def _notes(report: Mapping[str, Any], quality: Any, latency: Any, cost: Any, surface: Any) -> list[str]:
+def _notes(report: Mapping[str, Any]) -> list[str]:
     provenance = report["provenance"]
-    models, right = provenance["models"], quality["right"]
+    models, right = provenance["models"], report["quality"]["right"]
     notes = [
         f"legacy asks {_model(models['legacy.small'])} or {_model(models['legacy.large'])}; "
         f"direct asks {_model(models['direct.call'])}.",
@@ -88,7 +88,7 @@ def _notes(report: Mapping[str, Any], quality: Any, latency: Any, cost: Any, sur
         known = price["input_usd"] is not None
         figure = f"${price['input_usd']:g} in, ${price['output_usd']:g} out per Mtok" if known else "price not known"
         notes.append(f"Cost of {name}: {price['name']}, {figure} ({price['source']}).")
-    even = cost["break_even_direct_usd_per_mtok"]
+    even = report["cost"]["break_even_direct_usd_per_mtok"]
     if even is not None:
         notes.append(f"Direct costs less than legacy below ${even:.4f} per Mtok, in and out alike.")
     notes += [f"Note: {note}." for note in provenance["notes"]]

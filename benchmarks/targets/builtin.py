@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.scenario import Arm, Scenario
-from benchmarks.workloads.workload import BUILTIN
+from benchmarks.workloads.workload import BUILTIN, Part
 from legacy_pipeline.classifier import Classifier
 from shared import pricing
 from shared.contract import Backend, Identity, Pipeline
 from shared.errors import BadInput
 from shared.pricing import Price
 
-RECORDINGS: Final = BUILTIN / "recordings"
 ARTEFACTS: Final = Path(__file__).parents[2] / "legacy_pipeline" / "artefacts"
 
 
@@ -35,7 +34,7 @@ def open_backend(place: str) -> Backend:
     if kind == "recorded":
         from shared.backends.recorded import RecordedBackend, read_recording
 
-        return RecordedBackend(read_recording(recording_file(name)))
+        return RecordedBackend(read_recording(recording_file(name, "test")))
     if kind == "local":
         from shared.backends.local import LocalBackend
 
@@ -50,12 +49,20 @@ def open_backend(place: str) -> Backend:
     return HttpBackend(url, model)
 
 
-def recording_file(name: str) -> Path:
+def recording_path(folder: Path, name: str, part: Part) -> Path:
+    """Where the recording of a model on one part of a workload is kept."""
+    return folder / "recordings" / f"{name}.{part}.jsonl"
+
+
+def recording_file(name: str, part: Part) -> Path:
     """The recording of a model on the built-in workload. Raises `BadInput` naming those that exist."""
-    file = RECORDINGS / f"{name}.jsonl"
+    file = recording_path(BUILTIN, name, part)
     if not file.is_file():
-        known = ", ".join(sorted(each.stem for each in RECORDINGS.glob("*.jsonl")))
-        raise BadInput(f"no recording of {name!r}; there are {known}; make one with: crossover record --model {name}")
+        known = ", ".join(sorted(each.name.split(".")[0] for each in file.parent.glob(f"*.{part}.jsonl"))) or "none"
+        raise BadInput(
+            f"no {part} recording of {name!r}; there are {known}; "
+            f"make one with: crossover record --model {name} --part {part}"
+        )
     return file
 
 

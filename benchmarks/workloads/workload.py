@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -23,6 +23,13 @@ from shared.errors import BadInput
 
 Split = Literal["train", "validation", "test"]
 ScorerName = Literal["label", "numeric", "short_answer", "json_fields"]
+
+Part = Literal["training", "test"]
+PARTS: Final[Mapping[Part, frozenset[Split]]] = {
+    "training": frozenset({"train", "validation"}),
+    "test": frozenset({"test"}),
+}
+"""What is recorded together: all that anything may be fitted on, and all that is judged on."""
 
 BUILTIN = Path(__file__).parent / "builtin"
 

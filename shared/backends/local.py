@@ -33,8 +33,8 @@ PROMPT_BATCH: Final = 512
 def render_raw(messages: Sequence[Message]) -> str:
     """The conversation as text to be continued, for models too small to follow a chat template.
 
-    System text, a blank line, then every turn of the user with its answer; the model goes on after the last `Answer:`
-    and is stopped at the line's end.
+    System text, a blank line, then every turn of the user and its answer on one line with an arrow between; the model
+    goes on after the last arrow and is stopped at the line's end.
     """
     text = ""
     for message in messages:
@@ -42,9 +42,9 @@ def render_raw(messages: Sequence[Message]) -> str:
             case "system":
                 text += f"{message.content}\n\n"
             case "user":
-                text += f"{message.content}\nAnswer:"
+                text += f"{message.content} =>"
             case "assistant":
-                text += f" {message.content}\n\n"
+                text += f" {message.content}\n"
     return text
 
 
@@ -109,6 +109,8 @@ class LocalBackend:
                     if piece := answer.take(chunk, strip=self._render == "raw"):
                         first_token_s = now() - begun if first_token_s is None else first_token_s
                         yield piece
+                if call.left.is_set():
+                    raise BackendUnavailable(f"{self._identity.model} was closed while it answered; load it again")
             finally:
                 call.left.set()
                 job.cancel()
@@ -133,6 +135,7 @@ class LocalBackend:
         busy = list(self._calls)
         for call in busy:
             call.left.set()
+            call.chunks.put_nowait(_Ended(None))
         if busy:
             await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self._pool.shutdown(cancel_futures=True)

@@ -61,7 +61,7 @@ class Header(_Strict):
     leaves some unwatched. `sampling` and `settings` are for readers: what an answer depends on is in each row's key.
     """
 
-    schema_: Literal["crossover-recording/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["crossover-recording/1"] = Field(alias="schema")
     model: RecordedModel
     template: str = TEMPLATE_VERSION
     workload: str

@@ -485,7 +485,7 @@ def test_a_process_killed_while_it_writes_leaves_no_corrupt_answer(tmp_path: Pat
 
     for delay_s in (0.01, 0.05, 0.1):
         command = [sys.executable, "-c", WRITER, str(tmp_path / "cache")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:  # noqa: S603
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
             time.sleep(delay_s)

@@ -13,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from legacy_pipeline.cache import AnswerCache, CacheUnavailable, _TextDisk
+from legacy_pipeline.semantic import SemanticIndex, Vector
 from legacy_pipeline.single_flight import SingleFlight
 from shared import clock
 from shared.contract import Answer, Completion, Identity, Message, Request, Usage
@@ -152,7 +154,7 @@ def test_bifrost_3049_the_key_is_the_same_in_every_process(tmp_path: Path) -> No
         "print(AnswerCache(sys.argv[1], [Identity('p', 'm')]).key(request))"
     )
     keys = {
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-c", script, str(tmp_path / seed)],
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,
@@ -245,6 +247,100 @@ def test_a_hit_streams_like_any_answer_and_has_its_usage(cache: AnswerCache, iss
         assert again[:-1] == ["".join(str(piece) for piece in first[:-1])] == [again[-1].text]
         assert again[-1].completion.usage == first[-1].completion.usage == Usage(1, 2)
         assert [step.completion for step in again[-1].steps] == [None], "no tokens are paid for again"
+
+    virtually(main())
+
+
+# Similar questions
+
+
+class Credulous:
+    """The worst of encoders: to it any two texts are alike."""
+
+    def encode(self, text: str) -> Vector | None:
+        if "fails" in text:
+            raise RuntimeError("out of memory")
+        return np.array([1.0], dtype=np.float32)
+
+
+@pytest.fixture
+def similar(tmp_path: Path) -> Iterator[AnswerCache]:
+    with closing(AnswerCache(tmp_path / "similar", [HERE], index=SemanticIndex(Credulous()))) as cache:
+        yield cache
+
+
+async def is_served(cache: AnswerCache, stored: Request, asked: Request) -> bool:
+    await cache.put(cache.key(stored), stored, ANSWER)
+    return await cache.similar(asked) is not None
+
+
+@pytest.mark.parametrize(
+    ("issue", "one", "other"),
+    [
+        ("gptcache 694", "How do I turn on dark mode?", "How do I turn off dark mode?"),
+        ("gptcache 694", "Is it safe to take both?", "Is it unsafe to take both?"),
+        ("semantic-router 2691", "How do I turn on 2FA?", "How do I turn off 2FA?"),
+        ("semantic-router 2691", "How do I enable the cache?", "How do I disable the cache?"),
+        ("semantic-router 2727", "Can I pay with a card?", "Can't I pay with a card?"),
+        ("semantic-router 2728", "Should I do it before lunch?", "Should I do it after lunch?"),
+        ("one-word edits", "Where is order 48213?", "Where is order 48231?"),
+    ],
+)
+def test_opposites_are_not_served_whatever_the_encoder_says(
+    similar: AnswerCache, issue: str, one: str, other: str
+) -> None:
+    async def main() -> None:
+        assert not await is_served(similar, ask(one), ask(other))
+        assert not await is_served(similar, ask(other), ask(one.replace("?", " then?")))
+
+    virtually(main())
+
+
+def test_langchain_redis_22_not_every_question_gets_one_answer(similar: AnswerCache) -> None:
+    async def main() -> None:
+        assert not await is_served(similar, ask("How do I reset my password?"), ask("Who wrote Hamlet?"))
+
+    virtually(main())
+
+
+def test_gptcache_8_the_conversation_before_a_similar_question_must_be_equal(similar: AnswerCache) -> None:
+    async def main() -> None:
+        rome = [("user", "Where is Rome?"), ("assistant", "In Italy.")]
+        oslo = [("user", "Where is Oslo?"), ("assistant", "In Norway.")]
+        one, other = ("user", "How many people live there?"), ("user", "how many people live there")
+        assert await is_served(similar, talk(*rome, one), talk(*rome, other))
+        assert not await is_served(similar, talk(*rome, one), talk(*oslo, other))
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("issue", ["portkey semantic mode", "synapsekit 774"])
+def test_the_system_prompt_before_a_similar_question_must_be_equal(similar: AnswerCache, issue: str) -> None:
+    async def main() -> None:
+        one, other = ("user", "Who are you?"), ("user", "who are you")
+        pirate, clerk = ("system", "You are a pirate."), ("system", "You are a clerk.")
+        assert not await is_served(similar, talk(pirate, one), talk(clerk, other))
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("issue", ["semantic-router 1448", "semantic-router 2134", "litellm 29955", "litellm 29086"])
+def test_similar_questions_are_matched_within_a_tenant_only(similar: AnswerCache, issue: str) -> None:
+    async def main() -> None:
+        ours, theirs = (("tenant", "a"),), (("tenant", "b"),)
+        assert not await is_served(similar, ask("Is it on?", scope=ours), ask("is it on", scope=theirs))
+        assert await is_served(similar, ask("Is it on?", scope=ours), ask("is it on", scope=ours))
+
+    virtually(main())
+
+
+def test_semantic_router_2728_a_gate_that_fails_serves_nothing(similar: AnswerCache) -> None:
+    async def main() -> None:
+        request = ask("What fails?")
+        await similar.put(similar.key(request), request, ANSWER)
+        step = Recorder(streaming=False, background=Background(), started=clock.now())
+        assert await step("similar", similar.similar(ask("what fails")), limit_s=1.0, otherwise=None) is None
+        assert [(each.outcome, each.detail) for each in step.steps] == [("error", "RuntimeError")]
 
     virtually(main())
 

@@ -36,7 +36,7 @@ def test_an_address_that_cannot_be_had_is_an_error(host: str, port: int) -> None
 
 
 def test_it_serves_until_interrupted() -> None:
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         words = process.stdout.readline().split()
         assert words[:2] == ["serving", "on"]

@@ -1,0 +1,179 @@
+"""The comparison end to end on committed recordings: the report keeps its schema, its words and its arithmetic."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from benchmarks.compare import compare
+from benchmarks.report import document, terminal
+from benchmarks.report.explain import explain
+from benchmarks.scenario import load
+from shared.errors import BadInput
+
+SCHEMAS = Path(document.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("results")
+    assert compare(load(), out) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(results: Path) -> Any:
+    return json.loads((results / "report.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def rows(results: Path) -> list[Any]:
+    return [json.loads(line) for line in (results / "requests.jsonl").read_text().splitlines()]
+
+
+def test_both_files_keep_their_schema(report: Any, rows: list[Any]) -> None:
+    jsonschema.validate(report, json.loads((SCHEMAS / "report.schema.json").read_text()))
+    of_a_row = jsonschema.Draft202012Validator(json.loads((SCHEMAS / "request.schema.json").read_text()))
+    for row in rows:
+        of_a_row.validate(row)
+
+
+def test_every_question_is_asked_of_both_arms(report: Any, rows: list[Any]) -> None:
+    asked = {arm: [row["request"] for row in rows if row["arm"] == arm] for arm in ("legacy", "direct")}
+    assert sorted(asked["legacy"]) == sorted(asked["direct"]) == list(range(report["quality"]["requests"]))
+
+
+def test_every_number_has_its_word_and_unknown_is_null(report: Any) -> None:
+    for pointer, value in document.numbers(
+        {part: report[part] for part in ("maintenance", "quality", "latency", "cost")}
+    ):
+        if pointer in ("/quality/questions", "/quality/requests") or pointer.endswith("/questions"):
+            continue
+        word = terminal.nearest(report["standing"], pointer)
+        assert (value is None) <= (word == "unknown" or pointer.endswith(("p95_s", "p99_s"))), pointer
+        assert (word == "unknown") <= (value is None), pointer
+
+
+def test_the_figures_follow_from_the_rows(report: Any, rows: list[Any]) -> None:
+    for arm in ("legacy", "direct"):
+        mine = [row for row in rows if row["arm"] == arm]
+        assert report["quality"]["per_request"][arm] == pytest.approx(sum(row["score"] for row in mine) / len(mine))
+        hits = [row for row in mine if row["steps"][0]["kind"] == "cache" and row["steps"][0]["outcome"] == "ok"]
+        assert report["cost"][arm]["hit_rate"] == pytest.approx(len(hits) / len(mine))
+        calls = [step["call"] for row in mine for step in row["steps"] if step["call"]]
+        assert report["cost"][arm]["calls_per_answer"] == pytest.approx(len(calls) / len(mine))
+        for row in mine:
+            assert row["latency_s"] == pytest.approx(
+                sum(step["call"]["seconds"] for step in row["steps"] if step["call"])
+                + sum(step["seconds"] for step in row["steps"] if not step["after_answer"]),
+                abs=0.05,
+            )
+    right = report["quality"]["right"]
+    assert sum(right.values()) == report["quality"]["questions"]
+
+
+def test_exactly_the_repeats_come_from_the_cache(rows: list[Any]) -> None:
+    """Except where the first answer was cut off and therefore not kept."""
+    cut = {
+        row["item"]
+        for row in rows
+        for step in row["steps"]
+        if row["arm"] == "legacy" and step["kind"] == "store" and step["detail"].startswith("not stored")
+    }
+    for row in rows:
+        if row["arm"] == "legacy" and row["item"] not in cut:
+            assert (row["steps"][0]["outcome"] == "ok") == row["repeat"]
+
+
+def test_the_direct_price_is_unknown_and_so_is_what_rests_on_it(report: Any) -> None:
+    assert report["cost"]["direct"]["usd_per_answer"] is None
+    assert report["standing"]["/cost/direct/usd_per_answer"] == "unknown"
+    tokens = report["cost"]["direct"]["input_tokens"] + report["cost"]["direct"]["output_tokens"]
+    even = report["cost"]["break_even_direct_usd_per_mtok"]
+    legacy_usd = report["cost"]["legacy"]["usd_per_answer"] * report["quality"]["requests"]
+    assert even * tokens / 1e6 == pytest.approx(legacy_usd)
+
+
+def test_the_table_shows_what_the_report_says(report: Any) -> None:
+    table = terminal.table(report)
+    for word in ("standing", "recorded", "measured", "assumed", "not known", "Stand-ins"):
+        assert word in table
+    assert f"{report['quality']['per_question']['legacy']:.1%}" in table
+
+
+def test_the_same_seed_gives_the_same_answers(rows: list[Any], tmp_path: Path) -> None:
+    assert compare(load(), tmp_path) == 0
+    again = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
+    told = [(row["request"], row["arm"], row["text"], row["score"], row["cost_usd"]) for row in rows]
+    assert told == [(row["request"], row["arm"], row["text"], row["score"], row["cost_usd"]) for row in again]
+
+
+def test_explain_tells_a_requests_story(results: Path, rows: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    repeat = next(row for row in rows if row["repeat"])
+    assert explain(results, str(repeat["request"])) == 0
+    told = capsys.readouterr().out
+    for part in ("question:", "reference:", "legacy:", "direct:", "step cache ok", "cause:", repeat["item"]):
+        assert part in told
+    assert explain(results, repeat["item"]) == 0
+    assert "also asked as request" in capsys.readouterr().out
+
+
+def test_explain_names_what_is_missing(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no request or item 'x-1'; requests are numbered 0 to"):
+        explain(results, "x-1")
+    with pytest.raises(BadInput, match=r"requests\.jsonl is missing"):
+        explain(tmp_path, "1")
+    (tmp_path / "requests.jsonl").write_text('{"half": ')
+    with pytest.raises(BadInput, match="line 1 is no row"):
+        explain(tmp_path, "1")
+
+
+def crossover(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("compare", "none.toml"), "none.toml is missing"),
+        (("compare", "--preset", "x"), "preset 'x' is unknown"),
+        (("compare", "--direct", "gpt-4o"), "write recorded:NAME"),
+        (("compare", "--direct", "recorded:gpt-4o"), "no test recording of 'gpt-4o'; there are "),
+        (("compare", "--direct", "http:https://chips.example/v1#m", "--max-usd", "1"), "no price is known"),
+        (("explain", "nowhere", "1"), "requests.jsonl is missing"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = crossover(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("crossover: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_asks_nobody_and_writes_nothing(tmp_path: Path) -> None:
+    done = crossover("compare", "--direct", "litellm:gpt-4o-mini", "--dry-run", "--limit", "50", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing was asked" in done.stdout
+    assert "<= 50" in done.stdout
+    assert "at most $" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from benchmarks.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print({'litellm', 'sklearn', 'numpy', 'pydantic', 'aiohttp', 'fastapi', 'diskcache'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "set()"

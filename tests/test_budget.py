@@ -1,0 +1,64 @@
+"""Money: a bound on what paid models may cost is kept, and what was answered until then is kept too."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.budget import Budget
+from benchmarks.compare import compare
+from benchmarks.run import BudgetReached
+from benchmarks.scenario import Scenario, load
+from benchmarks.workloads import workload
+
+
+@pytest.fixture
+def loopback() -> Iterator[int]:
+    """The port of a server process that answers every call with 50 tokens in, 100 out."""
+    command = [sys.executable, "-m", "benchmarks.micro.loopback"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield int(server.stdout.readline())
+        server.terminate()
+
+
+def paid(folder: Path, model: str) -> Scenario:
+    file = folder / "paid.toml"
+    file.write_text(f'[direct]\nmodel = "{model}"\nprice = "gpt-4o"\n')
+    return load(file)
+
+
+@pytest.mark.parametrize("max_usd", [0.02, 0.05])
+def test_it_stops_before_the_bound_and_keeps_what_was_answered(
+    loopback: int, max_usd: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = paid(tmp_path, f"http:http://127.0.0.1:{loopback}/v1#fast")
+    assert compare(scenario, tmp_path / "out", max_usd=max_usd) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    rows = [json.loads(line) for line in (tmp_path / "out" / "requests.jsonl").read_text().splitlines()]
+    spent = sum(row["cost_usd"] for row in rows if row["arm"] == "direct")
+    per_call = (50 * 2.5 + 100 * 10) / 1e6
+    assert per_call < spent <= max_usd
+    assert spent == pytest.approx(per_call * sum(row["arm"] == "direct" for row in rows))
+    assert "--max-usd" in report["provenance"]["stopped"]
+    assert report["quality"]["requests"] < 100
+    assert "Stopped early" in capsys.readouterr().out
+
+
+def test_models_on_this_machine_cost_nothing(tmp_path: Path) -> None:
+    budget = Budget(load(), 0.000001)
+    questions = workload.load()
+    budget.check(questions.request(questions.items[0]), "legacy")
+    assert budget.paid == set()
+
+
+def test_the_first_request_is_not_asked_either_where_it_could_cost_too_much(tmp_path: Path) -> None:
+    budget = Budget(paid(tmp_path, "litellm:gpt-4o"), 0.000001)
+    questions = workload.load()
+    with pytest.raises(BudgetReached):
+        budget.check(questions.request(questions.items[0]), "direct")
