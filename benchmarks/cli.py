@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument(
         "--model", required=True, metavar="M", help="local:NAME (or NAME), litellm:NAME or http:URL#MODEL"
     )
-    record.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder (default: the built-in one)")
+    record.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder, or builtin (default)")
     record.add_argument("--part", choices=("training", "test"), default="test", help="which items (default: test)")
     record.add_argument("--alone", action="store_true", help="keep only answers given while nothing else was running")
     record.add_argument(

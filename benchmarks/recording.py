@@ -21,6 +21,8 @@ def run(place: str, folder: Path | None, part: Part, *, alone: bool, verify: int
     What is trained on and what is judged on are two files, so that training never opens the answers it is judged by.
     """
     folder = folder or BUILTIN
+    if not folder.is_dir() and (BUILTIN.parent / folder).is_dir():  # a workload of this repo, by its name
+        folder = BUILTIN.parent / folder
     workload = load(folder)
     place = place if ":" in place else f"local:{place}"
     if place.startswith("recorded:"):

@@ -267,7 +267,7 @@ def _load(file: Path, name: str, *, slots: int, threads: int, context: int) -> A
     try:
         import xllamacpp
     except ImportError:
-        raise BadInput("local models need xllamacpp; run: python -m pip install xllamacpp") from None
+        raise BadInput("local models need xllamacpp; run: make dev (or install the extra: local)") from None
     params = xllamacpp.CommonParams()
     params.model.path = str(file)
     params.model_alias = {name}

@@ -177,3 +177,20 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.live
+def test_live_answers_with_the_real_models_and_says_measured(tmp_path: Path) -> None:
+    from shared.models import pull
+    from shared.models.catalogue import find
+
+    for name in ("qwen-0.5b", "qwen-1.5b", "qwen-0.5b-burnt-3-6"):
+        try:
+            pull.path(find(name))
+        except BadInput as missing:
+            pytest.skip(str(missing))
+    assert compare(load(live=True, limit=4), tmp_path) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["standing"]["/latency/direct"] == report["standing"]["/quality/per_question/legacy"] == "measured"
+    assert report["provenance"]["order"] == "one arm after the other"
+    assert all(identity["provider"] == "local" for identity in report["provenance"]["models"].values())
