@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .PHONY: compare dev test test-live lint format bench artefacts lock clean
@@ -48,13 +49,13 @@ $(VENV)/.python:
 	touch $@
 
 $(VENV)/.main: $(VENV)/.python requirements.lock pyproject.toml
-	test -e $(VENV)/.dev || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	test -e $(VENV)/.dev || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	if [ -e $(VENV)/.dev ]; then $(MAKE) $(VENV)/.dev; else \
+		$(PIP) --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation --editable .; fi
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.python requirements-dev.lock pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 clean:

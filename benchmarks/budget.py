@@ -1,8 +1,8 @@
 """What a comparison asks of paid models: an estimate before, a bound while it runs.
 
-A model is paid for where it is reached through `litellm:` or `http:`. The bound is strict: before each request the
-most it could cost is added to what was spent, counting a token for each byte sent, every token that may be answered,
-and every retry.
+A model is paid for where it is reached through `litellm:` or `http:`. Before each request the most it could cost is
+added to what was spent, counting a token for each byte sent, every token that may be answered, and every retry. What
+a provider charges besides tokens is not known here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.run import BudgetReached, Row
+from benchmarks.rows import Row
+from benchmarks.run import BudgetReached
 from benchmarks.scenario import Arm, Scenario
 from benchmarks.targets.builtin import price_of
 from benchmarks.workloads.traffic import Asked
@@ -30,9 +31,7 @@ class Budget:
     """`max_usd` bounds what paid models may cost; None: no bound. Raises `BadInput` where a price is not known."""
 
     def __init__(self, scenario: Scenario, max_usd: float | None) -> None:
-        legacy, direct = scenario.legacy, scenario.direct
-        self.places = {"small": legacy.small, "large": legacy.large, "call": direct.model}
-        self._named = {"small": legacy.small_price, "large": legacy.large_price, "call": direct.price}
+        self.places, self._named = scenario.places, scenario.named_prices
         self.paid = {kind for kind, place in self.places.items() if place.startswith(PAID)}
         self._max_usd = max_usd
         self.spent_usd = 0.0
@@ -86,7 +85,7 @@ def estimate(scenario: Scenario, questions: Workload, stream: Sequence[Asked]) -
     distinct = {asked.item.id: asked.item for asked in stream}
     first = [questions.request(item) for item in distinct.values()]
     every = [questions.request(asked.item) for asked in stream]
-    lines = ["estimated, nothing was asked; legacy answers each question once and repeats from its cache"]
+    lines = ["estimated, nothing was asked; legacy is taken to answer each question once and repeats from its cache"]
     header = f"{'model':<44} {'calls':>8} {'tokens in':>12} {'tokens out':>12} {'US dollars':>12}"
     lines += [header, "-" * len(header)]
     total: float | None = 0.0
@@ -98,11 +97,11 @@ def estimate(scenario: Scenario, questions: Workload, stream: Sequence[Asked]) -
         paid = kind in budget.paid
         cost = prices[kind].cost(usage) if paid else 0.0
         total = None if cost is None or total is None else total + cost
-        dollars = "not paid" if not paid else "not known" if cost is None else f"at most {cost:.4f}"
+        dollars = "not paid" if not paid else "not known" if cost is None else f"about {cost:.4f}"
         name = {"small": "legacy small", "large": "legacy large", "call": "direct"}[kind]
         lines.append(
             f"{f'{name}: {place}'[:44]:<44} {f'<= {len(requests):,}':>8} {usage.input_tokens:>12,} "
             f"{usage.output_tokens:>12,} {dollars:>12}"
         )
-    lines.append(f"together: {'not known' if total is None else f'at most ${total:.4f}'}, retries aside")
+    lines.append(f"together: {'not known' if total is None else f'about ${total:.4f}'}, retries aside")
     return "\n".join(lines)

@@ -14,10 +14,12 @@ import os
 import platform
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from pydantic import JsonValue
 
 from shared.backends.recorded import Header, Machine, RecordedModel, Recording, RecordingWriter, recording_key
 from shared.contract import Backend, Completion, Request
@@ -69,6 +71,7 @@ def header(
     backend: Backend,
     workload: str,
     *,
+    sampling: Mapping[str, JsonValue],
     render: str = "chat",
     slots: int = 1,
     threads: int = 1,
@@ -80,6 +83,7 @@ def header(
         schema="crossover-recording/1",
         model=RecordedModel(provider=identity.provider, name=identity.model, sha256=identity.version, render=render),
         workload=workload,
+        sampling=dict(sampling),
         settings={"slots": slots, "threads": threads, "cache_prompt": False},
         machine=Machine(cpu=_cpu(), cores=os.cpu_count() or 1, system=f"{platform.system()} {platform.machine()}"),
         packages={name: importlib.metadata.version(name) for name in packages},

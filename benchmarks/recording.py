@@ -34,7 +34,14 @@ def run(place: str, folder: Path | None, part: Part, *, alone: bool, verify: int
 
     async def recorded() -> int:
         packages = ["xllamacpp"] if place.startswith("local:") else []
-        header = record.header(backend, workload.name, render=_render(backend), packages=packages)
+        asked = requests[0][1].prompt()
+        header = record.header(
+            backend,
+            workload.name,
+            sampling={name: asked[name] for name in ("temperature", "top_p", "seed")},
+            render=_render(backend),
+            packages=packages,
+        )
         try:
             with RecordingWriter(file, header) as writer, Progress(name, len(requests)) as progress:
                 done = await record.record(requests, backend, writer, only_alone=alone, progress=progress.at)

@@ -7,47 +7,19 @@ answer at once; live models on this machine would slow each other down, so there
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from benchmarks.quality.score import Score, score
+from benchmarks.quality.score import score
+from benchmarks.rows import CALLS, Row, Score
 from benchmarks.scenario import Arm
 from benchmarks.targets.builtin import Target
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Workload
 from shared.clock import now
-from shared.contract import Answer, Completion, Request
+from shared.contract import Answer, Request
 from shared.errors import CrossoverError, MissingRecording
 from shared.run import answer
 from shared.steps import Background, Step
-
-CALLS = ("small", "large", "call")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One request answered, or not, by one arm. Seconds and US dollars; None is not measured."""
-
-    asked: Asked
-    request: Request
-    arm: Arm
-    text: str | None
-    model: str | None
-    error: str | None
-    score: Score
-    latency_s: float | None
-    overhead_s: float | None
-    cost_usd: float | None
-    steps: tuple[Step, ...]
-
-    @property
-    def calls(self) -> list[Completion]:
-        """Every completion that was paid for, used or not."""
-        return [step.completion for step in self.steps if step.completion]
-
-    @property
-    def hit(self) -> bool:
-        return any(step.kind == "cache" and step.outcome == "ok" for step in self.steps)
 
 
 class BudgetReached(Exception):
@@ -79,8 +51,8 @@ async def ask(asked: Asked, target: Target, workload: Workload, background: Back
         got.completion.model if got else None,
         error,
         graded,
-        _latency_s(seconds, steps),
-        seconds - sum(step.seconds for step in steps if step.kind in CALLS and not step.after_answer),
+        _latency_s(seconds, steps) if got else None,
+        seconds - sum(step.seconds for step in steps if step.kind in (*CALLS, "pause")),
         _cost_usd(steps, target),
         tuple(steps),
     )
@@ -136,11 +108,3 @@ async def interleaved(
         for target in rng.sample(targets, len(targets)):
             allow(workload.request(asked.item), target.arm)
             keep(await ask(asked, target, workload, background, deadline_s))
-
-
-def by_arm(rows: Sequence[Row]) -> Mapping[Arm, list[Row]]:
-    """Rows of each arm in the order of the requests."""
-    arms: dict[Arm, list[Row]] = {}
-    for row in rows:
-        arms.setdefault(row.arm, []).append(row)
-    return arms

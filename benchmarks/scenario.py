@@ -5,19 +5,20 @@
     [legacy]   small = "recorded:qwen-0.5b"  large = "recorded:qwen-1.5b"  small_price = "..."  large_price = "..."
     [direct]   model = "recorded:qwen-0.5b-burnt-3-6"  price = "..."
 
-Each model place takes `recorded:NAME`, `local:NAME`, `litellm:NAME` or `http:URL#MODEL`. `[legacy.settings]` and
-`[direct.settings]` take the pipelines' own knobs.
+Each model place takes `recorded:NAME`, `local:NAME`, `litellm:NAME` or `http:URL#MODEL`. `[legacy.settings]` takes
+the legacy pipeline's own knobs; the direct one has none.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from direct_pipeline.settings import Settings as DirectSettings
 from legacy_pipeline.settings import Settings as LegacySettings
 from shared.errors import BadInput
 
@@ -28,8 +29,12 @@ def _known_kind(text: str) -> str:
     kind, _, name = text.partition(":")
     if kind not in KINDS or not name:
         raise ValueError(f"{text!r} is no model; write recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL")
-    if kind == "http" and not (name.startswith(("http://", "https://")) and name.partition("#")[2]):
-        raise ValueError(f"{text!r} needs a URL and a model: http:https://host/v1#MODEL")
+    if kind == "http":
+        url = urlsplit(name)
+        if "@" in url.netloc:
+            raise ValueError("the URL holds a user or a password; put the key into CROSSOVER_API_KEY")
+        if not (url.scheme in ("http", "https") and url.netloc and url.fragment):
+            raise ValueError(f"{text!r} needs a URL and a model: http:https://host/v1#MODEL")
     return text
 
 
@@ -37,7 +42,7 @@ ModelPlace = Annotated[str, AfterValidator(_known_kind)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Traffic(_Strict):
@@ -68,7 +73,6 @@ class Direct(_Strict):
 
     model: ModelPlace
     price: str | None = None
-    settings: DirectSettings = DirectSettings()
 
 
 class Scenario(_Strict):
@@ -82,6 +86,16 @@ class Scenario(_Strict):
     direct: Direct
     stand_ins: str = Field(default="", description="What the models stand for, shown beside every figure on them.")
 
+    @property
+    def places(self) -> dict[str, str]:
+        """The model of each kind of call."""
+        return {"small": self.legacy.small, "large": self.legacy.large, "call": self.direct.model}
+
+    @property
+    def named_prices(self) -> dict[str, str | None]:
+        """The list price named for each kind of call."""
+        return {"small": self.legacy.small_price, "large": self.legacy.large_price, "call": self.direct.price}
+
 
 PRESETS: Final[dict[str, dict[str, Any]]] = {
     "hardwired": {
@@ -90,13 +104,9 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             "small_price": "llama-3.1-8b@deepinfra-turbo",
             "large": "recorded:qwen-1.5b",
             "large_price": "llama-3.3-70b@deepinfra-turbo",
-            "settings": {"small_limit_s": 60.0, "large_limit_s": 60.0},  # live, the stand-ins run on a CPU
+            "settings": {"small_limit_s": 60.0},  # live, the stand-ins run on a CPU
         },
-        "direct": {
-            "model": "recorded:qwen-0.5b-burnt-3-6",
-            "price": "llama-3.1-8b@hc1",
-            "settings": {"first_try_s": 60.0},
-        },
+        "direct": {"model": "recorded:qwen-0.5b-burnt-3-6", "price": "llama-3.1-8b@hc1"},
         "stand_ins": "a 0.5B and a 1.5B stand in for an 8B and a 70B on GPUs; the 0.5B burnt to 3 and 6 bits stands in "
         "for the 8B on hard-wired silicon",
     },
@@ -106,9 +116,9 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             "small_price": "llama-3.1-8b@deepinfra-turbo",
             "large": "recorded:qwen-1.5b",
             "large_price": "gpt-4o",
-            "settings": {"small_limit_s": 60.0, "large_limit_s": 60.0},
+            "settings": {"small_limit_s": 60.0},
         },
-        "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras", "settings": {"first_try_s": 60.0}},
+        "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras"},
         "stand_ins": "a 135M and a 1.5B stand in for an 8B on a GPU and gpt-4o; a 0.5B between them stands in for a "
         "70B on Cerebras",
     },
@@ -138,7 +148,7 @@ def load(
             raise BadInput(f"{file}: not TOML in UTF-8 ({error})") from None
     name = preset or given.pop("preset", "hardwired")
     given.pop("preset", None)
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise BadInput(f"{where}: preset {name!r} is unknown; use one of {', '.join(PRESETS)}")
     for section in ("traffic", "legacy", "direct"):
         if not isinstance(given.setdefault(section, {}), dict):
@@ -164,10 +174,19 @@ def load(
     if seed is not None:
         merged["seed"] = seed
     try:
-        return Scenario.model_validate(merged)
+        scenario = Scenario.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"{where}: key `{'.'.join(map(str, first['loc']))}`: {first['msg']}") from None
+    hosts = {
+        urlsplit(place.partition(":")[2]).netloc for place in scenario.places.values() if place.startswith("http:")
+    }
+    if len(hosts) > 1 and os.environ.get("CROSSOVER_API_KEY"):
+        raise BadInput(
+            f"{where}: CROSSOVER_API_KEY would be sent to {len(hosts)} different hosts; unset it, or reach one of them "
+            "through litellm: with a key of its own"
+        )
+    return scenario
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

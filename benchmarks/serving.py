@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks.scenario import Arm, Scenario
@@ -11,10 +12,10 @@ from benchmarks.targets.builtin import open_target
 
 def serve_arm(arm: Arm, scenario: Scenario, host: str, port: int) -> int:
     """Serve until interrupted. The legacy arm's cache lasts as long as the server."""
-    from shared.serving.app import create_app
     from shared.serving.serve import serve
 
     with tempfile.TemporaryDirectory(prefix="crossover-") as scratch:
         target = open_target(arm, scenario, Path(scratch) / "cache")
-        serve(create_app(target.pipeline, name=arm, deadline_s=scenario.deadline_s), host=host, port=port)
+        app = import_module(f"{arm}_pipeline.app").create(target.pipeline, scenario.deadline_s)
+        serve(app, host=host, port=port)
     return 0

@@ -46,6 +46,8 @@ def _outcome(item: Item, workload: Workload, recordings: list[Recording]) -> Out
         row = recording.rows.get(recording_key(request))
         if row is None:
             name = recording.header.model.name
-            raise MissingRecording(f"{name} has no answer to item {item.id}; run: crossover record --model {name}")
+            raise MissingRecording(
+                f"{name} has no answer to item {item.id}; run: crossover record --model {name} --part training"
+            )
         scores.append(score(row.text, item, workload).value)
     return Outcome(request, scores[0], scores[1], item.group)

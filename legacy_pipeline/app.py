@@ -31,16 +31,13 @@ def build(
         variant=canonical_json([settings.small_first, settings.escalate_below, artefact]),
         ttl_s=settings.cache_ttl_s,
         size_limit_bytes=settings.cache_size_bytes,
-        busy_s=settings.cache_busy_s,
         index=index,
     )
     return LegacyPipeline(cache, classifier, small, large, settings)
 
 
-def create(
-    cache_directory: Path, classifier: Classifier | None, small: Backend, large: Backend, settings: Settings
-) -> FastAPI:
+def create(pipeline: LegacyPipeline, deadline_s: float) -> FastAPI:
     """The pipeline as an OpenAI-compatible server."""
     from shared.serving.app import create_app
 
-    return create_app(build(cache_directory, classifier, small, large, settings), name="legacy")
+    return create_app(pipeline, name="legacy", deadline_s=deadline_s)

@@ -1,12 +1,14 @@
 """Do two questions ask the same? Vectors cannot tell ("turn on" is close to "turn off"), so words decide.
 
 A question is reduced to its content: contractions opened, numbers in one spelling, politeness and the many ways to
-begin a question taken off, endings and synonyms unified. Two questions are the same only if nothing is left over on
-either side and the rest stands in the same roles. So a difference of any kind that is not known to be harmless (a
-negation, an opposite, a number, a name, a unit, a date) keeps them apart, and no list of opposites can be incomplete.
-The price: a paraphrase in words that `synonyms.txt` does not know is refused. English only: text in other languages
-matches where its words are equal. Not for a last message that is material to work on, a text to correct or to
-classify: there the wording is the question (`semantic.py` is told for which tasks it is not).
+begin a question taken off, endings and synonyms unified. Two questions are the same only if the same words are left in
+the same order, prepositions and pronouns among them. So a difference of any kind that is not known to be harmless (a
+negation, an opposite, a number, a name, a unit, a date, two that changed places) keeps them apart, and no list of
+opposites can be incomplete. Nothing may move but what a rule below moves as a whole ("in Python, how ...", "France's
+capital"): nobody can tell from words which of two names belongs to which of two times. The price: a paraphrase in
+another order, or in words that `synonyms.txt` does not know, is refused. English only: text in other languages matches
+where its words are equal. Not for a last message that is material to work on, a text to correct or to classify: there
+the wording is the question (`semantic.py` is told for which tasks it is not).
 """
 
 from __future__ import annotations
@@ -70,9 +72,8 @@ _CONTRACTIONS: Final = tuple(
 )
 
 # The many ways to begin the same question, tried in this order on lower-case text without contractions.
-_ANYBODY: Final = r"(?:i|we|you|one|someone|somebody|people)"
-_FINE: Final = r"(?:possible|okay|ok|fine|allowed|permitted|acceptable)"
-_HELPER: Final = r"(?:is|are|was|were|do|does|did|will|would|should|can|could)"
+_ANYBODY: Final = r"(?:i|we|one|someone|somebody|people)"
+_FINE: Final = r"(?:okay|ok|fine|allowed|permitted|acceptable)"
 _WAY: Final = r"(?:ways?|methods?|process|procedure|steps?|instructions?)"
 _BEST: Final = r"(?:best|right|correct|proper)"
 _REWRITES: Final = tuple(
@@ -80,12 +81,13 @@ _REWRITES: Final = tuple(
     for pattern, text in (
         (r"^(?:hi|hello|hey)(?: there| all| team)?\b[ ,.!]*", ""),
         (r"\b(?:please|kindly|thank you|thanks|actually|exactly|currently|right now|considered)\b", ""),
-        (r"\b(?:on|in|for|of|from|with) (?:my|our) account\b", ""),
+        (r"\bon (?:my|our) account\b", ""),
         (
-            r"^(?:can|could|would|will) you +(?:help me(?: to| with)?|tell|show|explain|teach|give|let)"
-            r"(?: to)?(?: me| us)?(?: know)?(?: about)?\b",
+            r"^(?:can|could|would|will) you +(?:help me(?: to| with)?|explain(?: to (?:me|us))?|"
+            r"(?:tell|show|teach|give) (?:me|us)|let (?:me|us) know)(?: about)?\b",
             "",
         ),
+        (r"^((?:in|on|with) [\w ]+?), *((?:how|what|which|why|where|when|who)\b.+?)[ ?.]*$", r"\2 \1"),
         (r"^(?:i|we) (?:want|need|would like|wish) to (?:know|find out|understand|learn)(?: about)?\b", ""),
         (r"^(?:i am wondering|i was wondering|i wonder|do you know|any idea|let me know|help me understand)\b", ""),
         (r"^(?:i|we) (?:have )?(?:forgot|forgotten|lost) ((?:my|our) \w+)[ ,.]+(?:and )?(how .*reset) it\b", r"\2 \1"),
@@ -97,33 +99,40 @@ _REWRITES: Final = tuple(
         ),
         (r"^ *is there (?:(?:a|any|some) )?how\b", "how"),
         (rf"\bwhat (?:do|does|should|must|can|could) {_ANYBODY} (?:need |have )?(?:to )?do (?:in order )?to\b", "how"),
-        (rf"\bhow (?:do|does|did|can|could|would|should|might) {_ANYBODY}\b(?: go about)?", "how"),
+        (rf"\bhow (?:do|does|can|could|would|should|might) {_ANYBODY}\b(?: go about)?", "how"),
         (r"^ *(?:i|we) (?:want|need|would like|wish|am trying|are trying|am looking) to\b", "how"),
         (r"^ *(?:i|we) (?:need|want) (?:some )?help(?: to| with| in)?\b", "how"),
         (r"\bhow to\b", "how"),
         (r"\b(?:have|has|need|needs) to\b", "must"),
+        (r"\b(?:update|edit) (?=(?:my|our|the) (?:\w+ )?(?:address|email|info\w*|details|name|number)\b)", "change "),
+        (r"^ *(?:can you )?summari[sz]e\b", "summary of"),
+        (r"^ *(?:do|does) (\w+|(?:the|my|your) \w+) must\b", r"must \1"),
         (r"\b(?:get|got|getting) (?=\w+ed\b)", "be "),
         (r"\busing\b", "with"),
         (r"\b(turn|switch) ((?:\w+ ){1,3}?)(on|off)\b", r"\1 \3 \2"),
-        (rf"^ *is it {_FINE}(?: for {_ANYBODY})? to\b", "can i"),
-        (rf"^ *is it {_FINE} (?:for|that) ((?:\w+ ){{1,3}}?)(?:to|can)\b", r"can \1"),
-        (r"^ *(?:am i|are we) (?:able|allowed|permitted) to\b|^ *may i\b", "can i"),
-        (rf"\b(?:at |by |in |on )?(?:what|which) (?:time|day|date|year|month) (?={_HELPER}\b)", "when "),
+        (r"^ *is it possible(?: for (?:me|us|people))? to\b|^ *(?:am i|are we) able to\b", "can i"),
+        (rf"^ *is it {_FINE}(?: for (?:me|us|people))? to\b|^ *(?:am i|are we) (?:allowed|permitted) to\b", "may i"),
+        (
+            r"\b(?:at |in |on )?(?:what|which) "
+            r"(?:time (?=does\b|do\b)|day (?=is (?!it\b))|year (?=did\b|was\b|were\b))",
+            "when ",
+        ),
         (r"\bwhen (is|was) (?=the best time)", r"what \1 "),
         (rf"\bwhen should {_ANYBODY} visit\b", "what is the best time to visit"),
-        (r"\b(?:what|when) (?:are|do) you open(?: and close)?\b|\bwhat time do you open and close\b", "opening hours"),
-        (r"\b(?:what|which) (?:is|was) the reason(?: that| why| for)?\b|\bhow come\b|\bfor what reason\b", "why"),
-        (r"\bwhat (?:makes|is making|made)\b", "why"),
-        (rf"\bwhere (?:can|could|do|would|should) {_ANYBODY} (?:find|see|locate)\b", "where is"),
+        (r"\bwhen (?:are you open|do you open and close)\b", "your opening hours"),
+        (r"\b(?:what|which) is the reason(?: that| why| for)?\b|\bhow come\b|\bfor what reason\b", "why"),
+        (r"\bwhat is making\b", "why"),
+        (rf"\bwhere (?:can|could|do|would|should) {_ANYBODY} (?:find|locate)\b", "where is"),
         (r"\bwhat is the location of\b", "where is"),
         (r"\b(where (?:is|are) .+?) located\b", r"\1"),
-        (r"^ *(?:do|does) (?:i|we|you|one|it) need (.+?)(?= for\b| to\b|[ ?.]*$)", r"is \1 needed"),
+        (r"^ *(?:do|does) (?:i|we|one) need (.+?)(?= for\b| to\b|[ ?.]*$)", r"is \1 needed"),
         (r"^ *(?:is|are) (.+) included (?:in|with) (.+?)[ ?.]*$", r"does \2 include \1"),
         (
-            r"^ *(?:is|are) (.+?) (safe|unsafe|dangerous|healthy|unhealthy|good|bad|legal|illegal) to (\w+)[ ?.]*$",
+            r"^ *(?:is|are) (.+?) (safe|unsafe|dangerous|healthy|unhealthy|good|bad|legal|illegal) "
+            r"to (eat|drink|use|buy|touch)[ ?.]*$",
             r"is it \2 to \3 \1",
         ),
-        (r"^(.+?) (?:is|was|were) (\w+) by whom?[ ?.]*$", r"who \2 \1"),
+        (r"^(.+?) (?:was|were) (\w+) by whom?[ ?.]*$", r"who \2 \1"),
         (r"\bhow (?:do|does|is|are) (.+?) (?:differ|different) from\b", r"what is the difference between \1 and"),
         (r"\bhow (?:do|are) (.+?) (?:differ|different)\b", r"what is the difference between \1"),
         (r"\bhow far (?:away )?(?:is|are) (.+?) (?:from|to)\b", r"what is the distance between \1 and"),
@@ -131,45 +140,51 @@ _REWRITES: Final = tuple(
         (r"\bhow is the (?=weather)", "what is the "),
         (r"\bweather like\b", "weather"),
         (r"\bwho is the (?:author|writer) of\b", "who wrote"),
-        (r"\bhow much (?:do|does|did|will|would) (.+?) costs?\b", r"price \1"),
-        (r"\bwhat (?:do|does|did|will|would) (.+?) costs?\b", r"price \1"),
-        (r"\bhow expensive (?:is|are)\b|\bhow much (?:is|are)(?= the | a | an | my )", "price"),
-        (r"\bhow many people (?:live|are living|are there)\b", "population"),
+        (r"\bhow much (?:do|does) (.+?) costs?\b", r"price of \1"),
+        (r"\bwhat (?:do|does) (.+?) costs?\b", r"price of \1"),
+        (r"\bhow expensive (?:is|are)\b|\bhow much (?:is|are)(?= the | a | an | my )", "price of"),
+        (r"\bhow many people (?:live|are living|are there) in\b", "population of"),
         (r"\bwhat is the (?:total )?number of\b|\bhow many\b", "how many"),
-        (r"\bhow (?:tall|high) (?:is|are|was)\b", "height"),
-        (r"\bhow old (?:is|are|was)\b", "age"),
-        (r"\bhow (?:big|large) (?:is|are|was)\b", "size"),
-        (r"\bhow (?:long|many days|much time) (?:do|does|did|will|would) (.+?) take\b", r"how long \1"),
-        (r"\bwhat (?:does|do|did) (.+?) (?:stand for|mean)\b", r"mean \1"),
+        (r"\b(how many \w+) (?:do|does) ([^,;:]+) have[ ?.]*$", r"\1 are in \2"),
+        (
+            r"^((?:what|who|where|when|which \w+) (?:is|are|was|were) |)(?:the )?(\w+(?: \w+)?)'s (\w+)[ ?.]*$",
+            r"\1\3 of \2",
+        ),
+        (r"\bon (?=(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b)", ""),
+        (r"\bhow tall (?:is|are)\b", "height of"),
+        (r"\bhow old (?:is|are)\b", "age of"),
+        (r"\bhow (?:big|large) (?:is|are)\b", "size of"),
+        (r"\bhow (?:long|many days|much time) (?:do|does) (.+?) take\b", r"how long \1 take"),
+        (r"\bwhat (?:does|do) (.+?) (?:stand for|mean)\b", r"mean \1"),
         (r"\b(?:what is )?the (?:meaning|definition|full form) of\b", "mean"),
-        (r"\bhow say (.+) in\b", r"translate \1 in"),
+        (r"\bhow (?:do you )?say (.+) in\b", r"translate \1 in"),
         (rf"\bwhat is {_QUOTE} in\b", rf"translate {_QUOTE} in"),
         (r"\btranslate (.+) (?:to|into)\b", r"translate \1 in"),
         (
-            r"^ *(?:tell me about|tell me|give me|provide me with|provide|explain to me|explain|describe|define|name|"
-            r"check|calculate|compute|what about)\b",
+            r"^ *(?:tell me about|tell me|give me|provide me with|provide|explain to me|explain|define|"
+            r"check (?=the status)|(?:calculate|compute)(?=.* \d))\b",
             "",
         ),
         (r"^ *([^\W\d_]+) ?: *(.+?)[ ?.]*$", r"\2 in \1"),
+        (r"\b(what|who) (do|does|did|can|could|should|would)\b", r"\1 thing \2"),
+        (
+            rf"\b(is|are|was|were|be|been|being) ((?:\w+ ){{0,3}}?)(\w+ed|{'|'.join(_IRREGULAR)})\b",
+            r"\1 \2passive \3",
+        ),
     )
 )
 
 _EMPTY: Final = _words(
-    "a an the is are be been being am was were will would can could do does did done doing has have had having "
-    "i you we they he she it me my mine your yours our ours their theirs his him her hers its us them one "
-    "that there what which any and of s to in on at for with as between"
+    "a an the is are be am was were being been do does did done doing it its that there what which any"
 )
-_ASKING: Final = _words("how when where why who whose whom")
-_LOOSE: Final = _words("of to in on at for with as between")
-"""Prepositions that may come and go ("capital of France", "France's capital"); all others are words that count."""
-_STRICT: Final = _words("from into onto than by before after without against until over under above below off out")
-_HELPERS: Final = _words("is are am was were do does did can could will would has have had should must")
-_BREAKS: Final = _STOPS | _ASKING | _HELPERS | {"what", "which", "today", "tomorrow", "yesterday", "tonight", "now"}
-_PLAIN: Final = _EMPTY | _BREAKS | _LOOSE | _STRICT | {"not", "this", "has", "yes"}
-_PERSONS: Final = _pairs(
-    "me:first my:first mine:first us:first our:first ours:first your:second yours:second he:he him:he his:he she:she "
-    "her:she hers:she their:they theirs:they them:they"
+_PRONOUNS: Final = _pairs(
+    "i:i me:i we:i us:i you:you my:my mine:my our:my ours:my your:your yours:your he:he him:he his:he she:she her:she "
+    "hers:she they:they them:they their:they theirs:they"
 )
+_OWNERS: Final = frozenset({"my", "your"})
+_BEING: Final = _words("is are am was were")
+_DOING: Final = _words("do does did")
+_HELPERS: Final = _BEING | _DOING | _words("can could will would has have had should must")
 _PAST: Final = _words("was were did had")
 _ABOUT_WORDING: Final = _words(
     "translate translation rewrite rephrase paraphrase reword proofread grammar grammatical spell spelling spelled "
@@ -177,24 +192,24 @@ _ABOUT_WORDING: Final = _words(
     "rhyme rhymes uppercase lowercase"
 )
 """Questions with one of these may be about their own wording, which is then kept as it is."""
+_FOCUS: Final = _words("only just even")
+"""What follows is kept with these even where it is empty: "only I can see", "I can only see"."""
 _NEGATIONS: Final = _words("not no never without nobody nothing none neither nor")
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What is left of a question once its wording is taken off.
-
-    `phrases` holds each preposition with the words that it governs. `movable` words may stand elsewhere in a
-    paraphrase ("in Python, reverse a list"), all others keep their order.
-    """
+    """What is left of a question once its wording is taken off; `is_how` where it asks for a way to do something."""
 
     quoted: tuple[str, ...]
     words: tuple[str, ...]
-    phrases: tuple[tuple[str, tuple[str, ...]], ...]
-    movable: frozenset[str]
-    persons: frozenset[str]
-    asker: frozenset[str]
+    is_how: bool
     past: bool
+
+    @property
+    def unowned(self) -> tuple[str, ...]:
+        """The words without "my" and "your"; equal wherever two questions can be the same."""
+        return tuple(word for word in self.words if word not in _OWNERS)
 
 
 def meaning(question: str) -> Meaning:
@@ -203,44 +218,22 @@ def meaning(question: str) -> Meaning:
     text = _spelt(_QUOTED.sub(f" {_QUOTE} ", question.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
     about_wording = not quoted and not _ABOUT_WORDING.isdisjoint(_TOKEN.findall(text))
     if about_wording or "\n" in question.strip():
-        return Meaning((question.strip(),), (), (), frozenset(), frozenset(), frozenset(), past=False)
+        return Meaning((question.strip(),), (), is_how=False, past=False)
     for pattern, other in _REWRITES:
         text = " ".join(pattern.sub(other, text).split())
     raw = _TOKEN.findall(text)
-    tokens = _unified(raw)
-    first = next((token for token in tokens if token not in _STOPS), "")
+    tokens = [token for token in _unified(raw) if token not in _STOPS]
+    first = tokens[0] if tokens else ""
 
-    words: list[str] = ["yes or no"] if first in _HELPERS else []
-    words += ["will"] if first in ("will", "would") else []
-    phrases: list[tuple[str, list[str]]] = []
-    movable: set[str] = set()
-    governed: list[str] | None = None
-    owner = 0
+    words = ["is it"] if first in _BEING else ["does it"] if first in _DOING else []
     for word, following in zip(tokens, [*tokens[1:], ""], strict=False):
-        if word == "'s":
-            movable.update(words[owner:] if len(words) - owner <= 2 else words[-1:])
-            continue
-        if word in _BREAKS:
-            governed, owner = None, len(words)
-        elif word in _LOOSE or word in _STRICT:
-            governed, owner = [], len(words)
-            phrases.append((word, governed))
-        if word in _EMPTY or word in _STOPS or word in _HELPERS - {"should", "must"}:
-            continue
-        words.append(f"only {following}" if word == "only" else word)
-        if governed is not None and word not in _STRICT:
-            governed.append(word)
-            if phrases[-1][0] in _LOOSE:
-                movable.add(word)
-
+        if word not in _EMPTY:
+            words.append(f"{word} {following}" if word in _FOCUS else _PRONOUNS.get(word, word))
     return Meaning(
-        quoted=quoted,
+        quoted=quoted if words else (question.strip(),),
         words=tuple(words),
-        phrases=tuple((name, tuple(sorted(governs) if name == "between" else governs)) for name, governs in phrases),
-        movable=frozenset(movable),
-        persons=frozenset(_PERSONS[token] for token in tokens if token in _PERSONS),
-        asker=frozenset(tokens[1:2]) & {"i", "you"} if first in _HELPERS else frozenset(),
-        past=any(map(_is_past, raw)) if not _HELPERS & set(tokens) else bool(_PAST & set(tokens)),
+        is_how=first == "how" and _HELPERS.isdisjoint(tokens),
+        past=any(map(_is_past, raw)) if _HELPERS.isdisjoint(tokens) else not _PAST.isdisjoint(tokens),
     )
 
 
@@ -248,27 +241,19 @@ def difference(one: Meaning, other: Meaning) -> str | None:
     """Why two questions may have different answers, in a word that quotes neither; None where they ask the same."""
     if one.quoted != other.quoted:
         return "quoted text"
-    left, right = Counter(one.words), Counter(other.words)
-    if unmatched := (left - right) + (right - left):
+    left, right = one.words, other.words
+    if one.is_how and other.is_how and (left == one.unowned or right == other.unowned):
+        left, right = one.unowned, other.unowned  # how to track "my order", "an order"
+    if left != right:
+        unmatched = (Counter(left) - Counter(right)) + (Counter(right) - Counter(left))
         if not _NEGATIONS.isdisjoint(unmatched):
             return "negation"
-        return "number" if any(word[0].isdigit() for word in unmatched) else "words"
-    movable = one.movable & other.movable if one.movable and other.movable else one.movable | other.movable
-    if [word for word in one.words if word not in movable] != [word for word in other.words if word not in movable]:
+        if any(word[0].isdigit() for word in unmatched):
+            return "number"
+        if unmatched:
+            return "person" if unmatched.keys() <= set(_PRONOUNS.values()) else "words"
         return "order"
-    if not _same_roles(one, other):
-        return "roles"
-    if any(a and b and a != b for a, b in ((one.persons, other.persons), (one.asker, other.asker))):
-        return "person"
     return "tense" if one.past != other.past else None
-
-
-def _same_roles(one: Meaning, other: Meaning) -> bool:
-    """Whether a preposition that both use governs the same in both, as far as the one that uses it less goes."""
-    left, right = Counter(one.phrases), Counter(other.phrases)
-    only_left = {preposition for preposition, _ in left - right}
-    only_right = {preposition for preposition, _ in right - left}
-    return only_left.isdisjoint(only_right)
 
 
 def _spelt(text: str) -> str:
@@ -319,9 +304,9 @@ def _synonyms() -> tuple[dict[tuple[str, ...], tuple[str, ...]], int]:
 
 
 def _stem(word: str) -> str:
-    """Numbers as digits; plural, -ing, -ed and the mute e or the double letter before them taken off."""
+    """Numbers as digits; plural, -ing and the mute e or the double letter before them taken off."""
     word = _IRREGULAR.get(word, _DIGITS.get(word, word))
-    if len(word) < 4 or not word.isalpha() or word in _PLAIN or word == _QUOTE:
+    if len(word) < 4 or not word.isalpha() or word in _EMPTY | _HELPERS or word == _QUOTE:
         return word
     if word.endswith("ies"):
         word = word[:-3] + "y"
@@ -329,11 +314,9 @@ def _stem(word: str) -> str:
         word = word[:-2]
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    for ending in ("ing", "ed"):
-        base = word.removesuffix(ending)
-        if base != word and not word.endswith("eed") and len(base) >= 3 and re.search("[aeiouy]", base):
-            word = base
-            break
+    base = word.removesuffix("ing")
+    if len(base) >= 3 and re.search("[aeiouy]", base):
+        word = base
     word = word[:-1] if len(word) > 4 and word.endswith("e") else word
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeious" else word
 

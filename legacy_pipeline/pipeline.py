@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Final
 
 from legacy_pipeline.cache import AnswerCache
 from legacy_pipeline.cascade import LARGE, Cascade
@@ -13,6 +14,10 @@ from legacy_pipeline.single_flight import SingleFlight
 from shared.contract import Backend, Request
 from shared.errors import CrossoverError
 from shared.steps import Recorder
+
+ASIDE_S: Final = 0.05
+"""Seconds that anything but a model may take before the answer goes on without it."""
+STORE_S: Final = 1.0
 
 
 class LegacyPipeline:
@@ -32,10 +37,10 @@ class LegacyPipeline:
         self.small, self.large = small, large
 
     async def run(self, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
-        s, key = self.settings, self.cache.key(request)
-        cached = await step("cache", self.cache.get(key), limit_s=s.cache_limit_s, otherwise=None)
-        if cached is None and s.semantic:
-            cached = await step("similar", self.cache.similar(request), limit_s=s.similar_limit_s, otherwise=None)
+        key = self.cache.key(request)
+        cached = await step("cache", self.cache.get(key), limit_s=ASIDE_S, otherwise=None)
+        if cached is None and self.settings.semantic:
+            cached = await step("similar", self.cache.similar(request), limit_s=ASIDE_S, otherwise=None)
         if cached is not None:
             yield step.reuse(cached)
             return
@@ -43,17 +48,17 @@ class LegacyPipeline:
             yield text
 
     async def compute(self, key: str, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
-        s = self.settings
-        route = await step("classify", self.cascade.route(request), limit_s=s.classify_limit_s, otherwise=LARGE)
+        route = await step("classify", self.cascade.route(request), limit_s=ASIDE_S, otherwise=LARGE)
         if route.small:
+            limit_s, doubt = self.settings.small_limit_s, self.cascade.doubt
             async for text in step.stream(
-                "small", self.small, request, limit_s=s.small_limit_s, forgive=CrossoverError, accept=self.cascade.doubt
+                "small", self.small, request, limit_s=limit_s, forgive=CrossoverError, accept=doubt
             ):
                 yield text
         if step.completion is None:
-            async for text in step.stream("large", self.large, request, limit_s=s.large_limit_s, tries=2):
+            async for text in step.stream("large", self.large, request, tries=2):
                 yield text
-        step.later("store", self.cache.put(key, request, step.completion), limit_s=s.store_limit_s)
+        step.later("store", self.cache.put(key, request, step.completion), limit_s=STORE_S)
 
     async def aclose(self) -> None:
         await self.flights.aclose()

@@ -109,7 +109,7 @@ class SemanticIndex:
 
 
 def _bucket(partition: str, asked: Meaning) -> tuple[object, ...]:
-    return partition, asked.quoted, tuple(sorted(asked.words))
+    return partition, asked.quoted, asked.unowned
 
 
 class MiniLm:

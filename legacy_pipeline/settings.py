@@ -12,17 +12,15 @@ class Settings(BaseModel):
 
     cache_ttl_s: float = Field(default=86_400, gt=0, description="Seconds an answer may be served after it was stored.")
     cache_size_bytes: int = Field(default=1 << 30, ge=1 << 20, description="Bytes on disk; the oldest go first.")
-    cache_busy_s: float = Field(default=0.01, gt=0, le=1, description="Seconds SQLite may wait for another's lock.")
-    cache_limit_s: float = Field(default=0.05, gt=0, description="Seconds a look-up may take before it is a miss.")
-    store_limit_s: float = Field(default=1.0, gt=0, description="Seconds storing an answer may take, off its path.")
-    semantic: bool = Field(default=False, description="Whether similar questions share an answer.")
-    semantic_threshold: float = Field(default=0.7, ge=0, le=1, description="Least cosine of similar questions.")
-    semantic_tasks: frozenset[str] = Field(default=frozenset({""}), description="Tasks whose questions may share one.")
-    similar_limit_s: float = Field(default=0.1, gt=0, description="Seconds a semantic look-up may take.")
-    classify_limit_s: float = Field(default=0.05, gt=0, description="Seconds the classifier may take.")
+    small_limit_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds to the small model's first word, or to its answer where asked for whole.",
+    )
     small_first: bool = Field(default=False, description="Ask the small model first, whatever the question.")
     escalate_below: float | None = Field(
         default=None, le=0, description="Least log-probability of any token of a draft that is good enough; None: any."
     )
-    small_limit_s: float = Field(default=10.0, gt=0, description="Seconds to the small model's first word.")
-    large_limit_s: float = Field(default=10.0, gt=0, description="Seconds to the large model's first word, first try.")
+    semantic: bool = Field(default=False, description="Whether similar questions share an answer.")
+    semantic_threshold: float = Field(default=0.7, ge=0, le=1, description="Least cosine of similar questions.")
+    semantic_tasks: frozenset[str] = Field(default=frozenset({""}), description="Tasks whose questions may share one.")

@@ -41,6 +41,7 @@ class SingleFlight:
 
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
+        self._closed = False
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[asyncio.Task[Completion]] = set()
 
@@ -54,7 +55,8 @@ class SingleFlight:
         return step.own(self._share(key, step, work))
 
     async def aclose(self) -> None:
-        """Stop every call and wait until all have stopped."""
+        """Stop every call and wait until all have stopped. Nobody can ask any more."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         while self._tasks:
@@ -71,6 +73,8 @@ class SingleFlight:
                 yield step.reuse(shared)
                 return
 
+        if self._closed:
+            raise BackendUnavailable("the pipeline is closing; ask again later")
         flight = self._start(key, step.branch(), work)
         flight.waiters += 1
         try:
@@ -88,14 +92,16 @@ class SingleFlight:
         if len(self._flights) < self._limit:
             self._flights[key] = flight
 
-        # As a callback, not in the task: a store that the call began runs before it, so that whoever does not find
-        # the flight any more finds the answer in the cache.
         def land(task: asyncio.Task[Completion]) -> None:
             self._tasks.discard(task)
-            self._remove(key, flight)
             pieces.put_nowait(None)
             if not task.cancelled():
                 task.exception()  # the leader may have left: nobody else reads it
+            # Who does not find the flight any more must find the answer in the cache: the store comes first.
+            for stored in branch.afterwards:
+                stored.add_done_callback(lambda _: self._remove(key, flight))
+            if not branch.afterwards:
+                self._remove(key, flight)
 
         task.add_done_callback(land)
         return flight

@@ -87,6 +87,10 @@ class Request:
                 object.__setattr__(self, field, float(number))
         if not (self.deadline_s > 0 and math.isfinite(self.deadline_s)):
             raise InvalidRequest(f"deadline_s is {self.deadline_s}; it must be a finite number of seconds above 0")
+        if isinstance(self.stop, str) or not all(isinstance(each, str) for each in self.stop):
+            raise InvalidRequest("stop is not a tuple of texts")
+        if not all(isinstance(each, tuple) and [type(part) for part in each] == [str, str] for each in self.scope):
+            raise InvalidRequest("scope is not a tuple of (name, value) pairs of text; give tuple(mapping.items())")
         if self.sample < 0:
             raise InvalidRequest(f"sample is {self.sample}; it must be 0 or more")
         for field in ("response_format", "tools"):

@@ -32,8 +32,7 @@ async def answer(pipeline: Pipeline, request: Request, background: Background) -
         error.steps = step.steps
         raise
     finally:
-        await run.aclose()
-        await step.aclose()
+        await _let_go(run, step)
     seconds = now() - step.started
     return _answer(step, seconds, seconds)
 
@@ -68,9 +67,17 @@ async def stream(pipeline: Pipeline, request: Request, background: Background) -
         error.steps = step.steps
         raise
     finally:
+        await _let_go(run, step)
+    yield _answer(step, spent, spent if first_text_s is None else first_text_s)
+
+
+async def _let_go(run: AsyncGenerator[str, None], step: Recorder) -> None:
+    """Stop whatever still runs for this request; work that waits for the answer to be out may begin."""
+    try:
         await run.aclose()
         await step.aclose()
-    yield _answer(step, spent, spent if first_text_s is None else first_text_s)
+    finally:
+        step.out.set()
 
 
 def _answer(step: Recorder, seconds: float, first_text_s: float) -> Answer:

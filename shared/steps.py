@@ -49,15 +49,15 @@ class Background:
         self._limit = limit
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Run `work` as a task of its own; False, and `work` closed unrun, where `limit` tasks are already waiting."""
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run `work` as a task of its own; None, and `work` closed unrun, where `limit` tasks are already waiting."""
         if len(self._tasks) >= self._limit:
             work.close()
-            return False
+            return None
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return True
+        return task
 
     async def drain(self) -> None:
         """Wait until nothing is left. Each piece of work is bounded by its own limit, so this ends."""
@@ -69,14 +69,17 @@ class Background:
 class Recorder:
     """Records the steps of one request. `streaming` tells whether the caller wants the answer in pieces.
 
-    `completion` is the answer's completion once there is one.
+    `completion` is the answer's completion once there is one. `out` is set when the caller has all it will get;
+    `afterwards` is the work that waits for that.
     """
 
     streaming: bool
     background: Background
     started: float
     steps: list[Step] = field(default_factory=list)
+    out: asyncio.Event = field(default_factory=asyncio.Event)
     completion: Completion | None = None
+    afterwards: list[asyncio.Task[None]] = field(default_factory=list)
     _open: list[AsyncGenerator[Any, None]] = field(default_factory=list)
 
     async def __call__(self, kind: str, work: Awaitable[T], *, limit_s: float | None, otherwise: T = REQUIRED) -> T:
@@ -112,10 +115,10 @@ class Recorder:
     ) -> AsyncGenerator[str, None]:
         """The backend's answer in pieces: one piece where the caller wants it whole.
 
-        All that can be mended is mended before the first piece. A backend that is unavailable is asked up to `tries`
-        times; an error of type `forgive` that is left ends the stream without a piece, and `completion` stays None.
-        `limit_s` bounds the wait for the first piece wherever something comes after: the last try of a call that is
-        not forgiven has the request's deadline alone. After the first piece the error is `StreamBroken`.
+        All that can be mended is mended before the first piece: a backend that is unavailable is asked up to `tries`
+        times, as long as the pause that it asks for ends before the deadline; an error of type `forgive` that is left,
+        or no first piece within `limit_s`, ends the stream without one, and `completion` stays None. After the first
+        piece the error is `StreamBroken`.
 
         With `accept` the answer is fetched whole and judged before anything is sent: a reason it returns rejects it.
         """
@@ -123,7 +126,9 @@ class Recorder:
 
     def later(self, kind: str, work: Coroutine[Any, Any, Any], *, limit_s: float) -> None:
         """Do `work` after the answer is out: it can neither delay nor fail it, and an early leaver does not lose it."""
-        if not self.background.start(self._later(kind, work, limit_s)):
+        if task := self.background.start(self._later(kind, work, limit_s)):
+            self.afterwards.append(task)
+        else:
             work.close()
             self._add(kind, "error", now(), 0.0, "dropped: too much background work is waiting", after_answer=True)
 
@@ -134,7 +139,7 @@ class Recorder:
 
     def branch(self) -> Self:
         """A recorder of the same request for a task that may outlive its caller: same steps, its own completion."""
-        return type(self)(self.streaming, self.background, self.started, self.steps)
+        return type(self)(self.streaming, self.background, self.started, self.steps, self.out)
 
     def own(self, generator: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """Have `aclose` close this generator too: Python closes only the outermost one of a nest (PEP 533)."""
@@ -157,11 +162,10 @@ class Recorder:
         accept: Callable[[Completion], str | None] | None,
     ) -> AsyncGenerator[str, None]:
         for left in reversed(range(tries)):
-            limit = limit_s if left or forgive else None
             if accept or not self.streaming:
-                pieces = self._whole(kind, backend, request, limit, accept)
+                pieces = self._whole(kind, backend, request, limit_s, accept)
             else:
-                pieces = self._pieces(kind, backend, request, limit)
+                pieces = self._pieces(kind, backend, request, limit_s)
             try:
                 async for piece in pieces:
                     yield piece
@@ -169,11 +173,12 @@ class Recorder:
             except StreamBroken:
                 raise
             except CrossoverError as error:
-                if not (left and isinstance(error, BackendUnavailable)):
+                wait_s = error.retry_after_s or 0.0 if isinstance(error, BackendUnavailable) else None
+                in_time = wait_s is not None and now() + wait_s < self.started + request.deadline_s
+                if not (left and in_time):
                     if forgive and isinstance(error, forgive):
                         return
                     raise
-                wait_s = error.retry_after_s
             finally:
                 await pieces.aclose()
             if wait_s:
@@ -241,6 +246,8 @@ class Recorder:
         begun, detail = now(), ""
         outcome: Outcome = "cancelled"
         try:
+            await self.out.wait()
+            begun = now()
             async with asyncio.timeout(limit_s):
                 value = await work
             outcome, detail = "ok", str(getattr(value, "detail", ""))

@@ -28,7 +28,7 @@ def run(
     slots: int = 1,
     only_alone: bool = False,
 ) -> record.Outcome:
-    with RecordingWriter(path, header(backend, "builtin")) as writer:
+    with RecordingWriter(path, header(backend, "builtin", sampling={"temperature": 0.0})) as writer:
         return clock.run(record.record(requests, backend, writer, slots=slots, only_alone=only_alone))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.run import CALLS, Row
+from benchmarks.rows import CALLS, Row
 from benchmarks.scenario import ARMS, Arm
 from shared.pricing import break_even_usd
 

@@ -10,22 +10,24 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.run import Row
+from benchmarks.rows import Row
 from benchmarks.scenario import ARMS, Arm
 
 BEYOND = 10
 
 
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
-    """Seconds. None where a part was not measured or the sample is too small."""
+    """Seconds, over answered requests. None where a part was not measured or the sample is too small."""
     return {arm: _one(arms[arm]) for arm in ARMS}
 
 
 def _one(rows: Sequence[Row]) -> dict[str, Any]:
-    known = sorted(row.latency_s for row in rows if row.latency_s is not None)
-    complete = len(known) == len(rows)
-    overheads = sorted(row.overhead_s for row in rows if row.overhead_s is not None)
+    answered = [row for row in rows if row.error is None]  # failing fast is not being fast
+    known = sorted(row.latency_s for row in answered if row.latency_s is not None)
+    complete = 0 < len(known) == len(answered)
+    overheads = sorted(row.overhead_s for row in answered if row.overhead_s is not None)
     return {
+        "answered": len(answered),
         "mean_s": sum(known) / len(known) if complete else None,
         "p50_s": percentile(known, 0.5) if complete else None,
         "p95_s": percentile(known, 0.95) if complete else None,

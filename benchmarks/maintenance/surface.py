@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from benchmarks.scenario import ARMS, Arm
-from direct_pipeline.settings import Settings as DirectSettings
 from legacy_pipeline.settings import Settings as LegacySettings
 
 ROOT = Path(__file__).parents[2]
@@ -28,14 +27,15 @@ QUIET = {
 
 def measure() -> dict[str, Any]:
     """Counts of each arm's folder."""
-    knobs: dict[Arm, int] = {"legacy": len(LegacySettings.model_fields), "direct": len(DirectSettings.model_fields)}
+    knobs: dict[Arm, list[str]] = {"legacy": list(LegacySettings.model_fields), "direct": []}
     files = {arm: sorted((ROOT / f"{arm}_pipeline").rglob("*.py")) for arm in ARMS}
     return {
         arm: {
             "lines": sum(lines_of_code(file) for file in files[arm] if file.name not in OPTIONAL),
             "optional_lines": sum(lines_of_code(file) for file in files[arm] if file.name in OPTIONAL),
-            "modules": len(files[arm]),
-            "knobs": knobs[arm],
+            "modules": sum(file.name not in OPTIONAL for file in files[arm]),
+            "knobs": sum(not knob.startswith("semantic") for knob in knobs[arm]),
+            "optional_knobs": sum(knob.startswith("semantic") for knob in knobs[arm]),
         }
         for arm in ARMS
     }

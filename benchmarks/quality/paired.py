@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.run import Row
+from benchmarks.rows import Row
 from benchmarks.scenario import ARMS, Arm
 
 

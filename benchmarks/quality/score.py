@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from benchmarks.quality import json_fields, label, numeric, short_answer
+from benchmarks.rows import Score
 from benchmarks.workloads.workload import Item, Workload
 from shared.errors import BadInput
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """`value` lies in [0, 1]; `reason` says why in a few words."""
-
-    value: float
-    reason: str
 
 
 def score(text: str, item: Item, workload: Workload) -> Score:

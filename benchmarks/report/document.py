@@ -20,7 +20,7 @@ from benchmarks.cost import per_answer
 from benchmarks.latency import percentiles
 from benchmarks.maintenance import surface
 from benchmarks.quality import paired
-from benchmarks.run import Row, by_arm
+from benchmarks.rows import Row, by_arm
 from benchmarks.scenario import Scenario
 from benchmarks.targets.builtin import Target
 from benchmarks.workloads.workload import Workload
@@ -45,6 +45,12 @@ def build(
 ) -> dict[str, Any]:
     """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time."""
     arms = by_arm(rows)
+    parts = {
+        "maintenance": surface.measure(),
+        "quality": paired.measure(arms),
+        "latency": percentiles.measure(arms),
+        "cost": per_answer.measure(arms),
+    }
     return {
         "schema": SCHEMA,
         "provenance": {
@@ -63,37 +69,36 @@ def build(
                 "packages": {name: version(name) for name in PACKAGES},
             },
         },
-        "maintenance": surface.measure(),
-        "quality": paired.measure(arms),
-        "latency": percentiles.measure(arms),
-        "cost": per_answer.measure(arms),
+        **parts,
         "verdict": None,
-        "standing": _standing(targets, arms),
+        "standing": _standing(targets, arms, parts),
     }
 
 
-def _standing(targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]]) -> dict[str, Standing]:
+def _standing(
+    targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
+) -> dict[str, Standing]:
+    even = parts["cost"]["break_even_direct_usd_per_mtok"]
     words: dict[str, Standing] = {
         "/maintenance": "measured",
         "/verdict": "unknown",
-        "/cost/break_even_direct_usd_per_mtok": "assumed",
+        "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else "assumed",
     }
     for target in targets:
-        arm = target.arm
-        calls = [call for row in arms[arm] for call in row.calls]
+        arm, latency, cost = target.arm, parts["latency"][target.arm], parts["cost"][target.arm]
         replayed = any(identity.provider == "recorded" for identity in target.identities.values())
+        texts: Standing = "recorded" if replayed else "measured"
         for pointer in (f"/quality/per_question/{arm}", f"/quality/per_request/{arm}", f"/quality/failed/{arm}"):
-            words[pointer] = "recorded" if replayed else "measured"
-        words |= {f"/quality/tasks/{row.asked.item.task}/{arm}": words[f"/quality/failed/{arm}"] for row in arms[arm]}
-        known = all(row.latency_s is not None for row in arms[arm])
-        timed = all(call.timing == "measured" for call in calls)
-        words[f"/latency/{arm}"] = "unknown" if not known else "measured" if timed else "recorded"
+            words[pointer] = texts
+        words |= {f"/quality/tasks/{task}/{arm}": texts for task in parts["quality"]["tasks"]}
+        live = all(call.timing == "measured" for row in arms[arm] for call in row.calls)
+        words[f"/latency/{arm}"] = "unknown" if latency["mean_s"] is None else "measured" if live else "recorded"
+        words[f"/latency/{arm}/answered"] = texts
         words[f"/latency/{arm}/overhead_p50_s"] = "measured"
-        priced = all(row.cost_usd is not None for row in arms[arm])
-        words[f"/cost/{arm}"] = words[f"/quality/failed/{arm}"]
-        words[f"/cost/{arm}/usd_per_answer"] = "assumed" if priced else "unknown"
-        words[f"/cost/{arm}/hit_rate"] = words[f"/cost/{arm}/calls_per_answer"] = "measured"
-        words[f"/cost/{arm}/small_share"] = "measured"
+        words[f"/cost/{arm}"] = texts
+        words[f"/cost/{arm}/usd_per_answer"] = "unknown" if cost["usd_per_answer"] is None else "assumed"
+        for name in ("hit_rate", "calls_per_answer", "small_share"):  # they follow from the assumed share of repeats
+            words[f"/cost/{arm}/{name}"] = "assumed"
     words["/quality/right"] = "recorded" if "recorded" in words.values() else "measured"
     return words
 
@@ -142,12 +147,16 @@ def _step_document(step: Step) -> dict[str, Any]:
     }
 
 
-def write(directory: Path, report: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    """Both files, each whole or not at all."""
+def write_rows(directory: Path, rows: Sequence[Row]) -> None:
+    """`requests.jsonl`, whole or not at all."""
     directory.mkdir(parents=True, exist_ok=True)
     with replacing(directory / "requests.jsonl") as file:
         for row in rows:
             file.write((json.dumps(row_document(row), ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_report(directory: Path, report: Mapping[str, Any]) -> None:
+    """`report.json`, whole or not at all."""
     with replacing(directory / "report.json") as file:
         file.write((json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode())
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.terminal import nearest
 from benchmarks.workloads import workload
 from shared.errors import BadInput
 
 
 def explain(directory: Path, asked: str) -> int:
     """Print the story of a request number, or of the first request for an item."""
-    rows = _rows(directory / "requests.jsonl")
+    rows, standing = _rows(directory / "requests.jsonl"), _standing(directory / "report.json")
     found = [row for row in rows if asked in (str(row["request"]), row["item"])]
     if not found:
         last = max(row["request"] for row in rows)
@@ -29,7 +30,7 @@ def explain(directory: Path, asked: str) -> int:
         print(f"  question:  {_inline(item.text())}")
         print(f"  reference: {json.dumps(item.reference, ensure_ascii=False)}")
     for arm, row in sorted(pair.items(), reverse=True):
-        print("\n" + "\n".join(_story(arm, row)))
+        print("\n" + "\n".join(_story(arm, row, standing)))
     if len(pair) == 2:
         print(f"\ncause: {cause(pair['legacy'], pair['direct'])}")
     others = sorted({row["request"] for row in found} - {number})
@@ -50,7 +51,7 @@ def _who(row: Mapping[str, Any]) -> str:
     if row["error"]:
         return "no answer"
     kinds = {step["kind"]: step["outcome"] for step in row["steps"]}
-    if kinds.get("cache") == "ok":
+    if "ok" in (kinds.get("cache"), kinds.get("similar")):
         return f"{row['model']} from the cache"
     for kind in ("small", "large", "call"):
         if kinds.get(kind) == "ok":
@@ -58,7 +59,7 @@ def _who(row: Mapping[str, Any]) -> str:
     return str(row["model"])
 
 
-def _story(arm: str, row: Mapping[str, Any]) -> list[str]:
+def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> list[str]:
     lines = [f"{arm}: {_inline(row['text']) if row['text'] is not None else row['error']}"]
     lines.append(f"  score {row['score']:g}: {row['reason']}")
     for step in row["steps"]:
@@ -70,14 +71,25 @@ def _story(arm: str, row: Mapping[str, Any]) -> list[str]:
         parts += [step["detail"]] * bool(step["detail"]) + ["after the answer"] * step["after_answer"]
         lines.append("  step " + "; ".join(parts))
     latency, cost = row["latency_s"], row["cost_usd"]
-    lines.append(f"  latency {'not known' if latency is None else f'{latency:.3f} s'}, "
-                 f"cost {'not known' if cost is None else f'${cost:.8f}'}")  # fmt: skip
+    words = nearest(standing, f"/latency/{arm}/mean_s"), nearest(standing, f"/cost/{arm}/usd_per_answer")
+    took = "not known" if latency is None else f"{latency:.3f} s ({words[0]})"
+    paid = "not known" if cost is None else f"${cost:.8f} ({words[1]})"
+    lines.append(f"  latency {took}, cost {paid}")
     return lines
+
+
+def _standing(file: Path) -> Mapping[str, str]:
+    """The report's words; none where the run left no report."""
+    try:
+        words = json.loads(file.read_bytes())["standing"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+    return words if isinstance(words, dict) else {}
 
 
 def _rows(file: Path) -> Sequence[dict[str, Any]]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_bytes().splitlines()
     except OSError:
         raise BadInput(f"{file} is missing; name a directory that crossover compare wrote") from None
     rows = []
@@ -85,7 +97,7 @@ def _rows(file: Path) -> Sequence[dict[str, Any]]:
         try:
             row = json.loads(line)
             rows.append(row)
-            row["request"], row["steps"]
+            row["request"], row["item"], row["arm"], row["steps"]
         except (ValueError, TypeError, KeyError):
             raise BadInput(f"{file} line {number} is no row of a comparison; run crossover compare again") from None
     if not rows:

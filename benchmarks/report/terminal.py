@@ -37,7 +37,6 @@ def table(report: Mapping[str, Any]) -> str:
         row("answered by the small model", "/cost/{}/small_share", _percent),
         row("model calls per answer", "/cost/{}/calls_per_answer", lambda calls: f"{calls:.3f}"),
         row("lines of code", "/maintenance/{}/lines", str),
-        row("lines switched off by default", "/maintenance/{}/optional_lines", str),
         row("knobs", "/maintenance/{}/knobs", str),
     ]
     widths = [max(len(line[column]) for line in rows) for column in range(4)]
@@ -61,8 +60,9 @@ def nearest(standing: Mapping[str, str], pointer: str) -> str:
 def _headline(report: Mapping[str, Any]) -> str:
     quality, scenario = report["quality"], report["provenance"]["scenario"]
     traffic = scenario["traffic"]
+    name = scenario["preset"] if scenario["stand_ins"] else "own models"
     return (
-        f"{scenario['preset']}: {quality['requests']} requests over {quality['questions']} questions, "
+        f"{name}: {quality['requests']} requests over {quality['questions']} questions, "
         f"repeats {traffic['repeat_share']:.0%} by Zipf {traffic['zipf']:g} (assumed), seed {scenario['seed']}"
     )
 
@@ -90,7 +90,9 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         notes.append(f"Cost of {name}: {price['name']}, {figure} ({price['source']}).")
     even = report["cost"]["break_even_direct_usd_per_mtok"]
     if even is not None:
-        notes.append(f"Direct costs less than legacy below ${even:.4f} per Mtok, in and out alike.")
+        notes.append(
+            f"Direct costs less than legacy below ${even:.4f} per Mtok in and out (assumed, as the prices are)."
+        )
     notes += [f"Note: {note}." for note in provenance["notes"]]
     if provenance["stopped"]:
         notes.append(f"Stopped early: {provenance['stopped']}.")

@@ -28,8 +28,8 @@ class Target:
     notes: tuple[str, ...] = ()
 
 
-def open_backend(place: str) -> Backend:
-    """The backend of a model place. Raises `BadInput` where it cannot be."""
+def open_backend(place: str, *, logprobs: bool = False) -> Backend:
+    """The backend of a model place. `logprobs` asks for them where they are not given anyway. Raises `BadInput`."""
     kind, _, name = place.partition(":")
     if kind == "recorded":
         from shared.backends.recorded import RecordedBackend, read_recording
@@ -40,13 +40,29 @@ def open_backend(place: str) -> Backend:
 
         return LocalBackend(name)
     if kind == "litellm":
-        from shared.backends.litellm import LiteLLMBackend
+        from shared.backends.litellm import LiteLLMBackend, library
 
-        return LiteLLMBackend(name)
+        library()  # its import takes seconds, which are no answer's
+        return LiteLLMBackend(name, logprobs=logprobs)
     from shared.backends.http import HttpBackend
 
     url, _, model = name.partition("#")
-    return HttpBackend(url, model)
+    return HttpBackend(url, model, logprobs=logprobs)
+
+
+def check_place(place: str) -> None:
+    """Raises `BadInput` where the model cannot be had, before anything is asked."""
+    kind, _, name = place.partition(":")
+    if kind == "recorded":
+        recording_file(name, "test")
+    elif kind == "local":
+        from shared.models.catalogue import catalogue
+        from shared.models.pull import path
+
+        if name in catalogue():
+            path(catalogue()[name])
+        elif not Path(name).is_file():
+            raise BadInput(f"{name!r} is neither a file nor a known model; known are {', '.join(catalogue())}")
 
 
 def recording_path(folder: Path, name: str, part: Part) -> Path:
@@ -80,7 +96,7 @@ def price_of(place: str, named: str | None) -> Price:
 
 def artefact_file(small: str, large: str) -> Path:
     """Where the classifier trained for two models is kept."""
-    return ARTEFACTS / f"{small}+{large}.json"
+    return ARTEFACTS / f"{small}+{large}.json".replace("/", "--")
 
 
 def open_classifier(small: Identity, large: Identity) -> tuple[Classifier | None, tuple[str, ...]]:
@@ -102,16 +118,19 @@ def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> Target:
         direct = scenario.direct
         backend = open_backend(direct.model)
         price = price_of(direct.model, direct.price)
-        pipeline = DirectPipeline(backend, direct.settings)
+        pipeline = DirectPipeline(backend)
         return Target(arm, pipeline, {"call": price}, {"call": backend.identity})
     from legacy_pipeline.app import build
 
     legacy = scenario.legacy
-    small, large = open_backend(legacy.small), open_backend(legacy.large)
+    small = open_backend(legacy.small, logprobs=legacy.settings.escalate_below is not None)
+    large = open_backend(legacy.large)
     classifier, notes = open_classifier(small.identity, large.identity)
     prices = {
         "small": price_of(legacy.small, legacy.small_price),
         "large": price_of(legacy.large, legacy.large_price),
     }
+    if legacy.small.startswith("local:") and legacy.large.startswith("local:"):
+        notes = (*notes, "legacy holds two models in this process, and each slows the other; direct holds one")
     cascade = build(cache_directory, classifier, small, large, legacy.settings)
     return Target(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes)

@@ -85,7 +85,7 @@ class ChatRequest(BaseModel):
     frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
 
     def request(self, deadline_s: float) -> Request:
-        """Ours. `user` and `metadata` become its scope: answers are not shared across them."""
+        """Ours. `user` and `metadata` become its scope, across which no answer is shared; `metadata.task` its task."""
         limits = {limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None}
         if len(limits) > 1:
             raise _Refused("max_completion_tokens", "max_tokens and max_completion_tokens differ; send one of them")
@@ -94,6 +94,7 @@ class ChatRequest(BaseModel):
         scope += [(f"metadata.{key}", value) for key, value in (self.metadata or {}).items()]
         return Request(
             tuple(message.message() for message in self.messages),
+            task=(self.metadata or {}).get("task", ""),
             scope=tuple(scope),
             temperature=self.temperature,
             top_p=self.top_p,

@@ -157,6 +157,44 @@ def test_a_broken_or_hanging_store_neither_delays_nor_fails_the_answer(
     virtually(main())
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_answer_is_out_before_the_store_begins(streamed: bool, tmp_path: Path) -> None:
+    """A real store works inline: however slow the disk, nobody waits for it."""
+
+    async def main() -> None:
+        case = Case(tmp_path)
+        begun: list[bool] = []
+        put = case.pipeline.cache.put
+
+        async def watched(*arguments: Any) -> Any:
+            begun.append(True)
+            return await put(*arguments)
+
+        case.pipeline.cache.put = watched  # type: ignore[method-assign]
+        if streamed:
+            async for item in stream(case.pipeline, ask(), case.background):
+                assert not begun, item
+        else:
+            await answer(case.pipeline, ask(), case.background)
+            assert not begun
+        await case.background.drain()
+        assert begun
+        assert (await case.ask()).steps[0].outcome == "ok"
+
+    virtually(main())
+
+
+def test_who_comes_between_the_answer_and_its_store_makes_no_second_call(tmp_path: Path) -> None:
+    async def main() -> None:
+        case = Case(tmp_path)
+        first = await answer(case.pipeline, ask(), case.background)
+        second = await answer(case.pipeline, ask(), case.background)
+        assert first.text == second.text
+        assert case.large.calls == 1
+
+    virtually(main())
+
+
 def test_a_stampede_makes_one_call_and_charges_it_once(tmp_path: Path) -> None:
     async def main() -> None:
         case = Case(tmp_path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -69,11 +71,9 @@ def test_the_figures_follow_from_the_rows(report: Any, rows: list[Any]) -> None:
         calls = [step["call"] for row in mine for step in row["steps"] if step["call"]]
         assert report["cost"][arm]["calls_per_answer"] == pytest.approx(len(calls) / len(mine))
         for row in mine:
-            assert row["latency_s"] == pytest.approx(
-                sum(step["call"]["seconds"] for step in row["steps"] if step["call"])
-                + sum(step["seconds"] for step in row["steps"] if not step["after_answer"]),
-                abs=0.05,
-            )
+            here = sum(step["seconds"] for step in row["steps"] if step["call"]) + row["overhead_s"]
+            recorded = sum(step["call"]["seconds"] for step in row["steps"] if step["call"])
+            assert row["latency_s"] == pytest.approx(here + recorded)
     right = report["quality"]["right"]
     assert sum(right.values()) == report["quality"]["questions"]
 
@@ -177,6 +177,42 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_an_arm_that_answers_nothing_is_no_result(tmp_path: Path) -> None:
+    """Nobody listens on that port: every direct call fails at once, which is neither fast nor 0 % quality."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+        done = crossover("compare", "--direct", f"http:{url}#m", "--limit", "3", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "direct answered nothing of what both were asked" in done.stderr
+    assert "BackendUnavailable" in done.stderr
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["requests.jsonl"]
+
+
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = crossover("compare", "--out", "file/sub", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+
+
+def test_an_interrupt_keeps_what_was_answered(tmp_path: Path) -> None:
+    """A server that never answers stands in for long work; then Ctrl-C."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"http:http://127.0.0.1:{silent.getsockname()[1]}/v1#m"
+        command = [sys.executable, "-m", "benchmarks", "compare", "--direct", place, "--out", "out"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+            try:
+                silent.accept()
+                run.send_signal(signal.SIGINT)
+                _, told = run.communicate(timeout=60)
+            finally:
+                run.kill()
+    assert run.returncode == 130, told
+    assert "interrupted" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.live

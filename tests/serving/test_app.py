@@ -18,7 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 from openai import AsyncOpenAI, OpenAI
 
-from direct_pipeline.app import create
+from direct_pipeline.app import create as create_direct
+from direct_pipeline.pipeline import DirectPipeline
 from shared.backends.http import HttpBackend
 from shared.contract import Backend, Completion, Message, Request
 from shared.errors import (
@@ -36,6 +37,11 @@ from tests.fakes import HANG, Script, ScriptedBackend
 
 ASK: list[Any] = [{"role": "user", "content": "Is it on?"}]
 PIECES = [(0.0, "It"), (0.0, " is"), (0.0, " on — ✓")]
+
+
+def create(backend: Backend) -> FastAPI:
+    """The direct pipeline over `backend`, served."""
+    return create_direct(DirectPipeline(backend), 30.0)
 
 
 @dataclass

@@ -24,6 +24,8 @@ from tests.fakes import ask
         ({"deadline_s": 0.0}, "deadline_s is 0.0"),
         ({"deadline_s": float("inf")}, "deadline_s is inf"),
         ({"sample": -1}, "sample is -1"),
+        ({"stop": "END"}, "stop is not a tuple"),
+        ({"scope": {"tenant": "a"}}, "scope is not a tuple of"),
         ({"tools": "{"}, "tools is not JSON"),
         ({"response_format": "NaN"}, "response_format is not JSON"),
     ],

@@ -93,12 +93,24 @@ def test_retry_after_is_waited_for_and_recorded() -> None:
     virtually(main())
 
 
-def test_a_hanging_first_try_makes_room_for_the_second_and_the_last_try_has_all_the_time() -> None:
+def test_a_pause_that_ends_after_the_deadline_is_not_waited_for() -> None:
     async def main() -> None:
         step = recorder()
-        backend = ScriptedBackend([Script([(HANG, "x")]), Script([(50.0, "slow")])])
-        assert [text async for text in step.stream("call", backend, ask(), limit_s=2.0, tries=2)] == ["slow"]
-        assert [(each.outcome, each.seconds) for each in step.steps] == [("timeout", 2.0), ("ok", 50.0)]
+        backend = ScriptedBackend([Script([], BackendUnavailable("busy", retry_after_s=3600.0)), Script()])
+        with pytest.raises(BackendUnavailable, match="busy") as caught:
+            _ = [text async for text in step.stream("call", backend, ask(), tries=2)]
+        assert caught.value.retry_after_s == 3600.0
+        assert (clock.now(), backend.calls) == (0.0, 1)
+
+    virtually(main())
+
+
+def test_a_limit_bounds_the_first_piece_and_not_the_rest() -> None:
+    async def main() -> None:
+        step = recorder()
+        backend = ScriptedBackend([Script([(HANG, "x")]), Script([(1.0, "slow"), (50.0, " end")])])
+        assert [text async for text in step.stream("small", backend, ask(), limit_s=2.0, tries=2)] == ["slow", " end"]
+        assert [(each.outcome, each.seconds) for each in step.steps] == [("timeout", 2.0), ("ok", 51.0)]
 
     virtually(main())
 
@@ -110,6 +122,7 @@ def test_background_work_is_bounded_in_number_and_time() -> None:
         step.later("store", give(None, 50.0), limit_s=2.0)
         step.later("store", give(None), limit_s=2.0)
         assert clock.now() == 0.0
+        step.out.set()
         await background.drain()
         assert clock.now() == 2.0
         assert [(each.outcome, each.after_answer) for each in step.steps] == [("error", True), ("timeout", True)]

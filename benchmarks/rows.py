@@ -1,0 +1,58 @@
+"""One request answered, or not, by one arm: what the harness writes, and all that measures read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.scenario import Arm
+from benchmarks.workloads.traffic import Asked
+from shared.contract import Completion, Request
+from shared.steps import Step
+
+CALLS: Final = ("small", "large", "call")
+"""Kinds of steps that ask a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`value` lies in [0, 1]; `reason` says why in a few words."""
+
+    value: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request answered, or not, by one arm. Seconds and US dollars; None is not measured."""
+
+    asked: Asked
+    request: Request
+    arm: Arm
+    text: str | None
+    model: str | None
+    error: str | None
+    score: Score
+    latency_s: float | None
+    overhead_s: float | None
+    cost_usd: float | None
+    steps: tuple[Step, ...]
+
+    @property
+    def calls(self) -> list[Completion]:
+        """Every completion that was paid for, used or not."""
+        return [step.completion for step in self.steps if step.completion]
+
+    @property
+    def hit(self) -> bool:
+        """Whether the answer came from the cache, exact or semantic."""
+        return any(step.kind in ("cache", "similar") and step.outcome == "ok" for step in self.steps)
+
+
+def by_arm(rows: Sequence[Row]) -> Mapping[Arm, list[Row]]:
+    """Rows of each arm in the order of the requests."""
+    arms: dict[Arm, list[Row]] = {}
+    for row in rows:
+        arms.setdefault(row.arm, []).append(row)
+    return arms
