@@ -32,13 +32,14 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
     """
     for place in scenario.places.values():
         check_place(place)
+    budget = Budget(scenario, max_usd)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
         raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
-    return clock.run(_compare(scenario, out, max_usd))
+    return clock.run(_compare(scenario, out, budget))
 
 
 def dry_run(scenario: Scenario) -> int:
@@ -60,9 +61,8 @@ def _stream(scenario: Scenario) -> tuple[Workload, list[Asked]]:
     )
 
 
-async def _compare(scenario: Scenario, out: Path, max_usd: float | None) -> int:
+async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
     questions, stream = _stream(scenario)
-    budget = Budget(scenario, max_usd)
     rows: list[Row] = []
     targets: list[Target] = []
     stopped, code, begun = None, 0, time.monotonic()

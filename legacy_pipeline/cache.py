@@ -120,8 +120,8 @@ class AnswerCache:
     that decides which of them does. `busy_s` bounds the wait for a locked database, in seconds. `forget_by` names the
     one scope whose values can be forgotten. With an `index`, similar questions find each other's answers.
 
-    Makes `directory`, for its owner only; raises BadInput where others may enter it. A database that is locked or
-    broken now makes a cache that answers every call with CacheUnavailable.
+    Makes `directory`, for its owner only; raises BadInput where it cannot, or where others may enter it. A database
+    that is locked or broken now makes a cache that answers every call with CacheUnavailable.
     """
 
     def __init__(
@@ -254,8 +254,14 @@ class AnswerCache:
         diskcache tries for a minute to open a locked database, so a connection of our own tries first. Nothing is
         repaired: what SQLite's own check finds wrong is for a person to look at.
         """
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if directory.stat().st_mode & 0o077:
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mode = directory.stat().st_mode
+        except OSError as error:
+            raise BadInput(
+                f"{directory} cannot hold the answer cache ({error.strerror}); name a directory that you may write to"
+            ) from None
+        if mode & 0o077:
             raise BadInput(f"{directory} can be entered by others and will hold users' answers; run chmod 700 on it")
         path = directory / diskcache.core.DBNAME
         try:

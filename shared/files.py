@@ -23,7 +23,9 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
             file.close()
-            scratch.chmod(0o644)
+            mask = os.umask(0)  # it can only be read by setting it
+            os.umask(mask)
+            scratch.chmod(0o666 & ~mask)
             scratch.replace(target)
         except BaseException:
             scratch.unlink(missing_ok=True)

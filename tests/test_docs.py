@@ -35,5 +35,5 @@ def test_commands_in_the_documents_are_commands(command: str) -> None:
 
 def test_targets_in_the_readme_are_targets() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text()):
+    for target in re.findall(r"^ {4}make ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

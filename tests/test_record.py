@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,14 +100,21 @@ def test_a_system_that_does_not_tell_its_load_is_not_taken_for_quiet(
     assert (told.alone, told.other_load) == (False, None)
 
 
-@pytest.mark.skipif(not record.PROC_STAT.exists(), reason="this system has no /proc/stat")
-def test_this_process_own_work_is_not_the_load_of_others() -> None:
-    meter, begun, used = LoadMeter(), time.monotonic(), time.process_time()
-    while time.monotonic() - begun < 0.5:
-        pass
-    others, own = meter.cores(), (time.process_time() - used) / (time.monotonic() - begun)
-    assert others is not None
-    assert others + own <= (os.cpu_count() or 1) + 0.2
+def test_this_process_own_work_is_not_the_load_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at(wall_s: float, *, busy_s: float, own_s: float) -> None:
+        """A system whose cores were busy for `busy_s` since boot, `own_s` of it with this process."""
+        user = round(busy_s * os.sysconf("SC_CLK_TCK")) - 15
+        (tmp_path / "stat").write_text(f"cpu  {user} 1 2 {wall_s * 990:.0f} {wall_s * 70:.0f} 3 4 5 0 0\ncpu0 9\n")
+        clocks = SimpleNamespace(monotonic=lambda: wall_s, process_time=lambda: own_s)
+        monkeypatch.setattr("benchmarks.record.time", clocks)
+
+    monkeypatch.setattr(record, "PROC_STAT", tmp_path / "stat")
+    at(100.0, busy_s=50.0, own_s=10.0)
+    meter = LoadMeter()
+    at(104.0, busy_s=58.0, own_s=16.0)
+    assert meter.cores() == pytest.approx(0.5)
+    at(106.0, busy_s=60.0, own_s=18.0)
+    assert meter.cores() == pytest.approx(0.0)
 
 
 def test_what_was_recorded_is_replayed(tmp_path: Path, load: list[float]) -> None:

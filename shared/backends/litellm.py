@@ -1,9 +1,10 @@
 """Any model that LiteLLM knows by name; keys come from the environment variables that LiteLLM names for its provider.
 
 The wide path where `http.py` is the fast one: a hundred providers, some milliseconds a call. The library takes seconds
-to import, so that happens at the first call; it is told to keep its price map local, not to retry and to keep quiet:
-its loggers, and `openai`'s below WARNING, are silenced, since they write prompts. Its exceptions quote prompts and
-keys, so they are read here and never passed on. What it makes up (a usage that nobody reported) is left out.
+to import, so that happens in `library()`, at the latest at the first call. It is told to keep its price map local, not
+to retry and to keep quiet: its loggers, and `openai`'s below WARNING, are silenced, since they write prompts. Its
+exceptions quote prompts and keys, so they are read here and never passed on. What it makes up (a usage that nobody
+reported) is left out.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from shared.pricing import UNKNOWN, Price
 class LiteLLMBackend:
     """One model, by its LiteLLM name (`provider/model`). `api_base` replaces the provider's own address.
 
+    LiteLLM itself reads `ADDRESSES` for OpenAI's models: the identity holds the address that is asked, whoever set it.
     `silence_s` bounds, in seconds, the time without a byte. `logprobs` asks for the tokens' log-probabilities. Raises
-    `BadInput` for an `api_base` that is no URL or holds credentials.
+    `BadInput` for an address that is no URL, and for an `api_base` that holds credentials.
     """
 
     _in_use: ClassVar[int] = 0
@@ -38,7 +40,7 @@ class LiteLLMBackend:
         address, credentials = split_url(api_base) if api_base else ("", None)
         if credentials:
             raise BadInput(f"api_base of {model} holds credentials; put the key into its environment variable instead")
-        self._identity = Identity("litellm", model, address)
+        self._identity = Identity("litellm", model, address or _own_address(model))
         self._name = f"{model} through litellm"
         self._always: dict[str, Any] = {
             "model": model,
@@ -109,13 +111,13 @@ class LiteLLMBackend:
         if not self._used:
             self._used = True
             LiteLLMBackend._in_use += 1
-        return _library()
+        return library()
 
     def _typed(self, error: Exception) -> BackendError:
         """Our error for LiteLLM's. It reports a broken connection, a broken body and a real 500 alike as 500, so what
         caused the exception, and whether a server's headers came with it, decide; its text never does.
         """
-        litellm, causes = _library(), list(_causes(error))
+        litellm, causes = library(), list(_causes(error))
         status = getattr(error, "status_code", None)
         headers = getattr(error, "litellm_response_headers", None)
         kind = type(error).__name__
@@ -139,19 +141,60 @@ class LiteLLMBackend:
         return Assembly(self._identity.model, self._name).bad(f"could not be understood ({kind})")
 
     def _key_variable(self) -> str:
-        litellm, model = _library(), self._identity.model
+        litellm, model = library(), self._identity.model
         missing = litellm.validate_environment(model).get("missing_keys")
         return str(missing[0] if missing else f"{litellm.get_llm_provider(model)[1].upper()}_API_KEY")
 
 
+OPTIONAL_FEES: Final = {"search", "grounding"}
+"""Fees that most models charge only where a request asks for the service, as none of ours does."""
+
+
 def list_price(model: str) -> Price:
-    """What LiteLLM's own map says a model costs; unknown where it does not know the model."""
-    known = _library().model_cost.get(model, {})
-    dollars = known.get("input_cost_per_token"), known.get("output_cost_per_token")
-    if None in dollars:
+    """What LiteLLM's own map says a model costs; unknown where it does not say, or names fees besides tokens."""
+    known = _map_entry(model)
+    dollars: Any = (known.get("input_cost_per_token"), known.get("output_cost_per_token"))
+    searches = known.get("litellm_provider") == "perplexity" or "search" in model  # others only where asked to
+    fees = [
+        key
+        for key in known
+        if "cost" in key and "token" not in key and (searches or not OPTIONAL_FEES & set(key.split("_")))
+    ]
+    if None in dollars or any(_charged(known[key]) for key in fees):
         return UNKNOWN
     source = f"list price in litellm {version('litellm')}'s price map"
     return Price(model, dollars[0] * 1e6, dollars[1] * 1e6, source)
+
+
+def _map_entry(model: str) -> dict[str, Any]:
+    """The map's entry for a model. It lists some as `provider/model` and some bare: a bare one must be its provider's
+    own, since `other/gpt-4o` costs what the other asks."""
+    prices: dict[str, dict[str, Any]] = library().model_cost
+    provider, _, bare = model.partition("/")
+    entry = prices.get(bare, {})
+    return prices.get(model) or (entry if entry.get("litellm_provider") == provider else {})
+
+
+def _charged(fee: object) -> bool:
+    return any(fee.values()) if isinstance(fee, dict) else bool(fee)
+
+
+ADDRESSES: Final = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+"""Environment variables that LiteLLM takes OpenAI's address from, in its order."""
+
+
+def _own_address(model: str) -> str:
+    """Where LiteLLM sends an OpenAI model when told nothing, without credentials; empty for OpenAI itself."""
+    provider, slash, _ = model.partition("/")
+    if slash and not provider.endswith("openai"):
+        return ""
+    for variable in ADDRESSES:
+        if url := os.environ.get(variable):
+            try:
+                return split_url(url)[0]
+            except BadInput as error:
+                raise BadInput(f"the environment variable {variable} is wrong: {error}") from None
+    return ""
 
 
 _FOREIGN: Final[set[str]] = set()
@@ -163,7 +206,7 @@ _TRANSPORT: Final = frozenset(
 
 
 def _known(model: str) -> bool:
-    litellm = _library()
+    litellm = library()
     try:
         return bool(litellm.get_llm_provider(model)[1])
     except litellm.exceptions.BadRequestError:
@@ -177,7 +220,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 @cache
-def _library() -> Any:
+def library() -> Any:
+    """LiteLLM, set up. The first call imports it, which takes seconds: make it before anything is timed."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     import litellm
 
@@ -192,7 +236,7 @@ def _library() -> Any:
 
 async def _close_clients() -> None:
     """Close the clients that LiteLLM cached for this loop since we imported it: it would only do so by age."""
-    cached = _library().in_memory_llm_clients_cache
+    cached = library().in_memory_llm_clients_cache
     of_this_loop = cached.update_cache_key_with_event_loop("")
     for key in [key for key in cached.cache_dict if key.endswith(of_this_loop) and key not in _FOREIGN]:
         client = cached.cache_dict[key]

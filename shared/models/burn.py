@@ -39,14 +39,16 @@ def burn(
 ) -> None:
     """Write `source` (GGUF) to `target` with its matrices rounded. Takes about a minute for half a billion weights.
 
-    Raises `BadInput` for bits outside 2 to 8, a source that is no readable GGUF, and a matrix whose rows are no
-    multiple of 32 long.
+    Raises `BadInput` for bits outside 2 to 8, a source that is no readable GGUF, a matrix whose rows are no multiple
+    of 32 long, and where gguf is not installed.
     """
     for name, bits in (("ffn_bits", ffn_bits), ("rest_bits", rest_bits)):
         if not 2 <= bits <= 8:
             raise BadInput(f"{name} is {bits}; it must lie between 2 and 8")
-    import gguf
-
+    try:
+        import gguf
+    except ImportError:
+        raise BadInput("burning needs gguf; run: make dev (or install the extra: local)") from None
     try:
         reader = gguf.GGUFReader(source)
     except (OSError, ValueError, IndexError, UnicodeDecodeError) as error:

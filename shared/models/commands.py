@@ -85,6 +85,10 @@ def _each(names: Iterable[str], work: Callable[[str, ProgressLine], Path]) -> in
             progress.clear()
             print(f"{name}: {error}", file=sys.stderr)
             code = 2
+        except OSError as error:
+            progress.clear()
+            print(f"{name}: {error}; check the permissions and the free space there", file=sys.stderr)
+            code = 2
         else:
             progress.clear()
             print(f"{name}: {file} ({time.monotonic() - begun:.1f} s)")

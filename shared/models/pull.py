@@ -186,8 +186,10 @@ def _from_hugging_face(model: Model, target: Path, progress: Progress) -> None:
     try:
         with replacing(target) as out:
             _copy_verified(model, _chunks([partial]), out, progress)
-    finally:
+    except BadInput:
         partial.unlink()
+        raise
+    partial.unlink()
 
 
 def _chunks(files: Iterable[Path]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from shared.backends.litellm import LiteLLMBackend, list_price
+from shared.backends.litellm import ADDRESSES, LiteLLMBackend, library, list_price
 from shared.contract import Backend, Identity, Message, Request
 from shared.errors import BackendRefused, BadInput
 from shared.pricing import UNKNOWN
@@ -23,6 +23,8 @@ pytestmark = [  # the library's own, on paths that it takes at every call
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for variable in ADDRESSES:
+        monkeypatch.delenv(variable, raising=False)
 
 
 class TestLiteLLM(WireTests):
@@ -39,11 +41,46 @@ def test_the_library_is_imported_at_the_first_call_only() -> None:
     assert done.stdout == "False\n"
 
 
+def test_the_library_can_be_imported_before_the_first_call() -> None:
+    assert library() is sys.modules["litellm"]
+
+
 def test_the_identity_tells_addresses_apart() -> None:
     assert LiteLLMBackend("groq/m").identity == Identity("litellm", "groq/m", "")
     assert LiteLLMBackend("openai/m", api_base="http://h/v1/").identity == Identity(
         "litellm", "openai/m", "http://h/v1"
     )
+
+
+@pytest.mark.parametrize("model", ["openai/m", "m", "text-completion-openai/m"])
+def test_the_identity_holds_the_address_that_litellm_reads_itself(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_BASE", "http://second/v1")
+    assert LiteLLMBackend(model).identity.base_url == "http://second/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://user:{KEY}@first/v1/")
+    assert LiteLLMBackend(model).identity.base_url == "http://first/v1"
+    assert LiteLLMBackend(model, api_base="http://h/v1").identity.base_url == "http://h/v1"
+    assert LiteLLMBackend("groq/m").identity.base_url == ""
+
+
+def test_the_address_in_the_identity_is_the_one_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with OpenAIServer() as server:
+            monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9/v1")
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            backend = LiteLLMBackend("openai/ok")
+            await backend.complete(REQUEST)
+            await backend.aclose()
+            assert len(server.bodies) == 1
+            assert backend.identity.base_url == server.url
+
+    run(main)
+
+
+def test_a_wrong_address_in_the_environment_is_refused_by_name_and_unquoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"host/v1?key={KEY}")
+    with pytest.raises(BadInput, match="OPENAI_BASE_URL") as caught:
+        LiteLLMBackend("openai/m")
+    assert KEY not in str(caught.value)
 
 
 def test_credentials_in_the_address_are_refused_unquoted() -> None:
@@ -105,7 +142,43 @@ def test_a_field_that_the_provider_does_not_take_is_refused_and_not_dropped(monk
 
 
 def test_list_prices_are_the_librarys_own_and_unknown_stays_unknown() -> None:
-    known = list_price("gpt-4o")
-    assert (known.input_usd, known.output_usd) == pytest.approx((2.5, 10.0))
-    assert known.standing == "assumed"
+    for name in ("gpt-4o", "openai/gpt-4o"):
+        known = list_price(name)
+        assert (known.input_usd, known.output_usd) == pytest.approx((2.5, 10.0))
+        assert (known.name, known.standing) == (name, "assumed")
     assert list_price("openai/nobody-knows-it") is UNKNOWN
+
+
+@pytest.mark.parametrize("model", ["groq/gpt-4o", "openrouter/openai/gpt-4o", "anthropic/gpt-4o", "gpt-4o/", "/gpt-4o"])
+def test_a_model_never_has_the_price_of_another_providers_namesake(model: str) -> None:
+    assert list_price(model) is UNKNOWN
+
+
+@pytest.mark.parametrize("model", ["perplexity/sonar", "perplexity/pplx-70b-online"])
+def test_a_model_with_fees_in_the_map_has_no_known_price(model: str) -> None:
+    assert library().model_cost[model]["input_cost_per_token"] is not None
+    assert list_price(model) is UNKNOWN
+
+
+SEARCH = {"search_context_cost_per_query": {"search_context_size_low": 0.0, "search_context_size_high": 0.01}}
+FREE = {"input_cost_per_request": 0.0, "search_context_cost_per_query": {"search_context_size_low": 0.0}}
+
+
+@pytest.mark.parametrize(
+    ("model", "fees", "known"),
+    [
+        ("made/up", {}, True),
+        ("made/up", {"cache_read_input_token_cost": 1e-7, "input_cost_per_token_batches": 1e-7}, True),
+        ("made/up-search", FREE, True),
+        ("made/up", {"input_cost_per_request": 0.005}, False),
+        ("made/up", SEARCH, True),
+        ("made/up-search", SEARCH, False),
+        ("perplexity/up", SEARCH | {"litellm_provider": "perplexity"}, False),
+    ],
+)
+def test_a_price_is_known_only_where_tokens_are_all_that_costs(
+    model: str, fees: dict[str, object], known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "litellm_provider": "made"}
+    monkeypatch.setitem(library().model_cost, model, entry | fees)
+    assert (list_price(model) is not UNKNOWN) == known

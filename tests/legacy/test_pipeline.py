@@ -170,7 +170,7 @@ def test_the_answer_is_out_before_the_store_begins(streamed: bool, tmp_path: Pat
             begun.append(True)
             return await put(*arguments)
 
-        case.pipeline.cache.put = watched  # type: ignore[method-assign]
+        case.pipeline.cache.put = watched  # type: ignore[method-assign, assignment]
         if streamed:
             async for item in stream(case.pipeline, ask(), case.background):
                 assert not begun, item

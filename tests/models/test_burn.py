@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,9 @@ def test_rounding_stays_in_range_and_within_half_a_step(matrix: NDArray[np.float
 def test_a_group_of_one_value_keeps_it(matrix: NDArray[np.float32]) -> None:
     flat = np.repeat(matrix[:, :1], GROUP, axis=1)
     np.testing.assert_allclose(round_groups(flat, 3), flat, atol=1e-6)
+
+
+def test_without_gguf_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(BadInput, match=r"burning needs gguf; run: make dev \(or install the extra: local\)"):
+        burn(tmp_path / "a.gguf", tmp_path / "b.gguf", ffn_bits=4, rest_bits=4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from shared.models import commands
+from shared.models import commands, pull
+from shared.models.catalogue import Model
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +30,22 @@ def test_one_bad_name_does_not_stop_the_others(tmp_path: Path, capsys: pytest.Ca
     errors = capsys.readouterr().err
     assert "no model called 'nothing'" in errors
     assert "has 3 bytes, smollm2-135m has 98,362,432" in errors
+
+
+def test_a_system_error_is_one_line_and_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full_for_the_first(model: Model, _progress: pull.Progress) -> Path:
+        if model.name == "qwen-0.5b":
+            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+        return tmp_path / model.file_name
+
+    monkeypatch.setattr(pull, "pull", full_for_the_first)
+    assert commands.pull_models(["qwen-0.5b", "smollm2-135m"]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"qwen-0.5b: [Errno {errno.ENOSPC}] No space left on device: '{tmp_path}'; check the")
+    assert len(told.err.splitlines()) == 1
+    assert told.out.startswith(f"smollm2-135m: {tmp_path}")
 
 
 def test_nothing_to_verify_is_fine() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.server
 import re
@@ -214,6 +215,24 @@ def test_a_cut_connection_to_hugging_face_goes_on_where_it_stopped(hub: Hub, dir
     (directory / "tiny.gguf.fetched").write_bytes(CONTENT[:1000])
     assert pull.pull(PUBLIC, fetch=Index(broken_from=1)).read_bytes() == CONTENT
     assert hub.ranges == ["bytes=1000-"]
+    assert not (directory / "tiny.gguf.fetched").exists()
+
+
+@pytest.mark.parametrize(
+    ("stop", "raised"), [(KeyboardInterrupt(), KeyboardInterrupt), (OSError(errno.ENOSPC, "disk full"), BadInput)]
+)
+def test_what_was_fetched_survives_a_stop_while_it_is_verified(
+    hub: Hub, directory: Path, stop: BaseException, raised: type[BaseException]
+) -> None:
+    def stopping(label: str, _done: int, _total: int) -> None:
+        if label.endswith("verifying"):
+            raise stop
+
+    with pytest.raises(raised):
+        pull.pull(PUBLIC, stopping, fetch=Index(broken_from=1))
+    assert (directory / "tiny.gguf.fetched").read_bytes() == CONTENT
+    assert pull.pull(PUBLIC, fetch=Index(broken_from=1)).read_bytes() == CONTENT
+    assert len(hub.ranges) == 1
     assert not (directory / "tiny.gguf.fetched").exists()
 
 

@@ -165,7 +165,7 @@ def test_a_dry_run_asks_nobody_and_writes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "nothing was asked" in done.stdout
     assert "<= 50" in done.stdout
-    assert "at most $" in done.stdout
+    assert "together: about $" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -205,9 +205,10 @@ def test_an_interrupt_keeps_what_was_answered(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "benchmarks", "compare", "--direct", place, "--out", "out"]
         with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
             try:
-                silent.accept()
-                run.send_signal(signal.SIGINT)
-                _, told = run.communicate(timeout=60)
+                connection, _ = silent.accept()
+                with connection:
+                    run.send_signal(signal.SIGINT)
+                    _, told = run.communicate(timeout=60)
             finally:
                 run.kill()
     assert run.returncode == 130, told

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import pytest
@@ -16,9 +17,10 @@ from shared.serving.serve import listen, serve
 
 PROGRAM = """
 from direct_pipeline.app import create
+from direct_pipeline.pipeline import DirectPipeline
 from shared.serving.serve import serve
 from tests.fakes import ScriptedBackend
-serve(create(ScriptedBackend()), port=0)
+serve(create(DirectPipeline(ScriptedBackend()), 30.0), port=0)
 """
 
 
@@ -37,10 +39,16 @@ def test_an_address_that_cannot_be_had_is_an_error(host: str, port: int) -> None
 
 def test_it_serves_until_interrupted() -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        words = process.stdout.readline().split()
-        assert words[:2] == ["serving", "on"]
-        with urllib.request.urlopen(f"{words[2]}/models", timeout=10) as response:  # noqa: S310
-            assert json.load(response)["data"][0]["id"] == "direct"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        watchdog = threading.Timer(60.0, process.kill)  # ends a wait for its first line, which has no limit
+        watchdog.start()
+        try:
+            assert process.stdout is not None
+            words = process.stdout.readline().split()
+            assert words[:2] == ["serving", "on"]
+            with urllib.request.urlopen(f"{words[2]}/models", timeout=10) as response:  # noqa: S310
+                assert json.load(response)["data"][0]["id"] == "direct"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=10) == 0
+        finally:
+            watchdog.cancel()
+            process.kill()
