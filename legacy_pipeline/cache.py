@@ -141,7 +141,8 @@ class AnswerCache:
         self.index = index
         self.stats = Stats()
         self.unavailable = ""
-        self._answering = [KEY_FORMAT, forget_by, variant, [identity.digest() for identity in identities]]
+        answering = [KEY_FORMAT, forget_by, variant, [identity.digest() for identity in identities]]
+        self._answering = _digest(canonical_json(answering))
         # diskcache expands variables too: done here as well, so that both mean the same folder
         self._disk = self._open(Path(os.path.expandvars(directory)).expanduser(), size_limit_bytes, busy_s)
 
