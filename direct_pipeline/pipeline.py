@@ -1,4 +1,7 @@
-"""request -> specialised inference -> response."""
+"""The diagram as code.
+
+request -> specialised inference -> response
+"""
 
 from __future__ import annotations
 

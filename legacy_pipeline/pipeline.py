@@ -1,5 +1,8 @@
-"""request -> cache hit? -> return cached
--> complexity? -> small model | large model -> cache the result -> response."""
+"""The diagram as code.
+
+request -> cache hit? -> return cached
+        -> complexity? -> small model | large model -> cache the result -> response
+"""
 
 from __future__ import annotations
 

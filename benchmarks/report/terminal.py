@@ -19,8 +19,10 @@ def table(report: Mapping[str, Any]) -> str:
             value: Any = report
             for part in pointer.format(arm).strip("/").split("/"):
                 value = value[part]
-            values.append("not known" if value is None else show(value))
-            words.append(nearest(standing, pointer.format(arm)))
+            word = nearest(standing, pointer.format(arm))
+            missing = "not known" if word == "unknown" else "too few"
+            values.append(missing if value is None else show(value))
+            words.append(word)
         return name, values[0], values[1], words[0] if words[0] == words[1] else " / ".join(words)
 
     rows: Table = [
@@ -63,7 +65,8 @@ def _headline(report: Mapping[str, Any]) -> str:
     name = scenario["preset"] if scenario["stand_ins"] else "own models"
     return (
         f"{name}: {quality['requests']} requests over {quality['questions']} questions, "
-        f"repeats {traffic['repeat_share']:.0%} by Zipf {traffic['zipf']:g} (assumed), seed {scenario['seed']}"
+        f"{1 - quality['questions'] / quality['requests']:.0%} repeats by Zipf {traffic['zipf']:g} (assumed), "
+        f"seed {scenario['seed']}"
     )
 
 
