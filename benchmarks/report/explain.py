@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.terminal import nearest
+from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.workloads import workload
 from shared.errors import BadInput
 
@@ -72,7 +72,7 @@ def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> lis
         lines.append("  step " + "; ".join(parts))
     latency, cost = row["latency_s"], row["cost_usd"]
     words = nearest(standing, f"/latency/{arm}/mean_s"), nearest(standing, f"/cost/{arm}/usd_per_answer")
-    took = "not known" if latency is None else f"{latency:.3f} s ({words[0]})"
+    took = "not known" if latency is None else f"{seconds_text(latency)} ({words[0]})"
     paid = "not known" if cost is None else f"${cost:.8f} ({words[1]})"
     lines.append(f"  latency {took}, cost {paid}")
     return lines

@@ -30,10 +30,10 @@ def table(report: Mapping[str, Any]) -> str:
         row("quality, each question once", "/quality/per_question/{}", _percent),
         row("quality, this traffic", "/quality/per_request/{}", _percent),
         row("requests not answered", "/quality/failed/{}", str),
-        row("latency p50", "/latency/{}/p50_s", _seconds),
-        row("latency p95", "/latency/{}/p95_s", _seconds),
-        row("latency mean", "/latency/{}/mean_s", _seconds),
-        row("pipeline overhead p50", "/latency/{}/overhead_p50_s", _seconds),
+        row("latency p50", "/latency/{}/p50_s", seconds_text),
+        row("latency p95", "/latency/{}/p95_s", seconds_text),
+        row("latency mean", "/latency/{}/mean_s", seconds_text),
+        row("pipeline overhead p50", "/latency/{}/overhead_p50_s", seconds_text),
         row("cost per 1,000 answers", "/cost/{}/usd_per_answer", lambda usd: f"${usd * 1000:.4f}"),
         row("cache hit rate", "/cost/{}/hit_rate", _percent),
         row("answered by the small model", "/cost/{}/small_share", _percent),
@@ -110,7 +110,8 @@ def _percent(share: float) -> str:
     return f"{share:.1%}"
 
 
-def _seconds(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Seconds, milliseconds or microseconds, whichever reads best."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
     return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-2 else f"{seconds * 1e6:.0f} us"
