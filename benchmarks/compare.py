@@ -20,7 +20,7 @@ from benchmarks.targets.builtin import Target, check_place, open_target
 from benchmarks.workloads import traffic, workload
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Workload
-from shared import clock
+from shared import clock, pricing
 from shared.errors import BadInput
 
 
@@ -32,6 +32,9 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
     """
     for place in scenario.places.values():
         check_place(place)
+    for price in scenario.named_prices.values():
+        if price is not None:
+            pricing.find(price)
     budget = Budget(scenario, max_usd)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +69,6 @@ async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
     rows: list[Row] = []
     targets: list[Target] = []
     stopped, code, begun = None, 0, time.monotonic()
-    one_by_one = any(place.startswith("local:") for place in scenario.places.values())
     with tempfile.TemporaryDirectory(prefix="crossover-") as scratch, Progress("requests", 2 * len(stream)) as progress:
 
         def keep(row: Row) -> None:
@@ -75,7 +77,7 @@ async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
             progress.step()
 
         try:
-            for arms in [(arm,) for arm in ARMS] if one_by_one else [ARMS]:
+            for arms in [(arm,) for arm in ARMS] if scenario.one_by_one else [ARMS]:
                 async with AsyncExitStack() as closing:
                     for arm in arms:
                         target = open_target(arm, scenario, Path(scratch) / "cache")
@@ -98,8 +100,8 @@ async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
                 document.write_rows(out, rows)
     paired = _asked_of_both(rows)
     for arm in ARMS:
-        if not any(row.arm == arm and row.error is None for row in paired):
-            nothing = _nothing(arm, paired, stopped, out)
+        if not any(row.arm == arm and row.error is None for row in (paired or rows)):
+            nothing = _nothing(arm, rows, stopped, out)
             if not code:
                 raise BadInput(nothing)
             print(f"crossover: {nothing}", file=sys.stderr)
@@ -109,7 +111,7 @@ async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
         questions,
         targets,
         paired,
-        order="one arm after the other" if one_by_one else "interleaved",
+        order="one arm after the other" if scenario.one_by_one else "interleaved",
         stopped=stopped and f"{stopped}; both pipelines were asked {len(paired) // 2} requests",
         seconds=time.monotonic() - begun,
     )
@@ -124,8 +126,8 @@ def _asked_of_both(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.asked.number in seen[0] & seen[1]]
 
 
-def _nothing(arm: Arm, paired: Sequence[Row], stopped: str | None, out: Path) -> str:
+def _nothing(arm: Arm, rows: Sequence[Row], stopped: str | None, out: Path) -> str:
     """Why there is no report: an arm answered nothing, and what it said instead."""
-    errors = [row.error for row in paired if row.arm == arm]
+    errors = [row.error for row in rows if row.arm == arm and row.error]
     reason = stopped or (errors[0] if errors else "it was asked nothing")
     return f"{arm} answered nothing of what both were asked, so there is no report ({reason}); see {out}"

@@ -53,8 +53,10 @@ class Traffic(_Strict):
     2403.02694: about 31 %).
     """
 
-    repeat_share: float = Field(default=0.31, ge=0, lt=1, description="Share of requests that repeat an earlier one.")
-    zipf: float = Field(default=1.0, ge=0, description="Exponent of the popularity of what is repeated.")
+    repeat_share: float = Field(
+        default=0.31, ge=0, le=0.99, description="Share of requests that repeat an earlier one."
+    )
+    zipf: float = Field(default=1.0, ge=0, le=10, description="Exponent of the popularity of what is repeated.")
     limit: int | None = Field(default=None, ge=1, description="Stop after so many requests; None: all.")
 
 
@@ -84,12 +86,19 @@ class Scenario(_Strict):
     traffic: Traffic = Traffic()
     legacy: Legacy
     direct: Direct
-    stand_ins: str = Field(default="", description="What the models stand for, shown beside every figure on them.")
+    stand_ins: dict[str, str] = Field(
+        default_factory=dict, description="What the small, large and call model stand for."
+    )
 
     @property
     def places(self) -> dict[str, str]:
         """The model of each kind of call."""
         return {"small": self.legacy.small, "large": self.legacy.large, "call": self.direct.model}
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the arms must run one after the other: models live on this machine slow each other down."""
+        return any(place.startswith("local:") for place in self.places.values())
 
     @property
     def named_prices(self) -> dict[str, str | None]:
@@ -107,8 +116,11 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             "settings": {"small_limit_s": 60.0},  # live, the stand-ins run on a CPU
         },
         "direct": {"model": "recorded:qwen-0.5b-burnt-3-6", "price": "llama-3.1-8b@hc1"},
-        "stand_ins": "a 0.5B and a 1.5B stand in for an 8B and a 70B on GPUs; the 0.5B burnt to 3 and 6 bits stands in "
-        "for the 8B on hard-wired silicon",
+        "stand_ins": {
+            "small": "a 0.5B for an 8B on a GPU",
+            "large": "a 1.5B for a 70B on GPUs",
+            "call": "the 0.5B burnt to 3 and 6 bits for the 8B on hard-wired silicon",
+        },
     },
     "between": {
         "legacy": {
@@ -119,8 +131,11 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
             "settings": {"small_limit_s": 60.0},
         },
         "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras"},
-        "stand_ins": "a 135M and a 1.5B stand in for an 8B on a GPU and gpt-4o; a 0.5B between them stands in for a "
-        "70B on Cerebras",
+        "stand_ins": {
+            "small": "a 135M for an 8B on a GPU",
+            "large": "a 1.5B for gpt-4o",
+            "call": "a 0.5B between them for a 70B on Cerebras",
+        },
     },
 }
 
@@ -153,17 +168,19 @@ def load(
     for section in ("traffic", "legacy", "direct"):
         if not isinstance(given.setdefault(section, {}), dict):
             raise BadInput(f"{where}: key `{section}`: this is no table; write [{section}]")
-    for section, key, price, flag in (
-        ("legacy", "small", "small_price", small),
-        ("legacy", "large", "large_price", large),
-        ("direct", "model", "price", direct),
+    stand_ins = dict(PRESETS[name]["stand_ins"])
+    for section, key, price, kind, flag in (
+        ("legacy", "small", "small_price", "small", small),
+        ("legacy", "large", "large_price", "large", large),
+        ("direct", "model", "price", "call", direct),
     ):
         if flag is not None:
             given[section] |= {key: flag, price: None}
         if key in given[section]:  # another model is not what the preset's price and stand-in were for
             given[section].setdefault(price, None)
-            given.setdefault("stand_ins", "")
-    merged = _merge({"preset": name, **PRESETS[name]}, given)
+            del stand_ins[kind]
+    given.setdefault("stand_ins", stand_ins)
+    merged = _merge({"preset": name, **PRESETS[name], "stand_ins": {}}, given)
     if live:
         for places in (merged["legacy"], merged["direct"]):
             for key in ("small", "large", "model"):

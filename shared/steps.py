@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Self, TypeVar
 
@@ -125,7 +126,10 @@ class Recorder:
         return self.own(self._tries(kind, backend, request, limit_s, tries, forgive, accept))
 
     def later(self, kind: str, work: Coroutine[Any, Any, Any], *, limit_s: float) -> None:
-        """Do `work` after the answer is out: it can neither delay nor fail it, and an early leaver does not lose it."""
+        """Do `work` after the answer is out: it can neither delay nor fail it, and an early leaver does not lose it.
+
+        It begins at the latest after `limit_s` seconds, and then may take as many.
+        """
         if task := self.background.start(self._later(kind, work, limit_s)):
             self.afterwards.append(task)
         else:
@@ -246,7 +250,9 @@ class Recorder:
         begun, detail = now(), ""
         outcome: Outcome = "cancelled"
         try:
-            await self.out.wait()
+            with suppress(TimeoutError):  # a reader that dawdles must not hold up the work for ever
+                async with asyncio.timeout(limit_s):
+                    await self.out.wait()
             begun = now()
             async with asyncio.timeout(limit_s):
                 value = await work
@@ -254,6 +260,7 @@ class Recorder:
         except Exception as error:
             outcome, detail = _describe(error)
         finally:
+            work.close()  # where it never began
             self._add(kind, outcome, begun, now() - begun, detail, after_answer=True)
 
     def _add(

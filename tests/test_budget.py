@@ -62,3 +62,18 @@ def test_the_first_request_is_not_asked_either_where_it_could_cost_too_much(tmp_
     questions = workload.load()
     with pytest.raises(BudgetReached):
         budget.check(questions.request(questions.items[0]), "direct")
+
+
+def test_of_two_paid_arms_that_run_one_after_the_other_the_first_leaves_the_second_its_half(tmp_path: Path) -> None:
+    file = tmp_path / "mixed.toml"
+    file.write_text(
+        '[legacy]\nsmall = "litellm:a/b"\nsmall_price = "gpt-4o"\nlarge = "local:qwen-1.5b"\n'
+        '[direct]\nmodel = "litellm:c/d"\nprice = "gpt-4o"\n'
+    )
+    budget = Budget(load(file), 0.1)
+    questions = workload.load()
+    request = questions.request(questions.items[0])
+    budget.spent_usd = 0.0499
+    with pytest.raises(BudgetReached, match=r"pass its \$0\.05 of --max-usd 0\.1"):
+        budget.check(request, "legacy")
+    budget.check(request, "direct")

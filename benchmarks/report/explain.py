@@ -11,6 +11,9 @@ from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.workloads import workload
 from shared.errors import BadInput
 
+NEEDED = {"request", "item", "task", "repeat", "arm", "text", "error", "score", "reason", "model"}
+NEEDED |= {"steps", "latency_s", "cost_usd"}
+
 
 def explain(directory: Path, asked: str) -> int:
     """Print the story of a request number, or of the first request for an item."""
@@ -71,9 +74,10 @@ def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> lis
         parts += [step["detail"]] * bool(step["detail"]) + ["after the answer"] * step["after_answer"]
         lines.append("  step " + "; ".join(parts))
     latency, cost = row["latency_s"], row["cost_usd"]
-    words = nearest(standing, f"/latency/{arm}/mean_s"), nearest(standing, f"/cost/{arm}/usd_per_answer")
-    took = "not known" if latency is None else f"{seconds_text(latency)} ({words[0]})"
-    paid = "not known" if cost is None else f"${cost:.8f} ({words[1]})"
+    replayed = any(step["call"] and step["call"]["timing"] != "measured" for step in row["steps"])
+    word = nearest(standing, f"/latency/{arm}/mean_s") if replayed else "measured"
+    took = "not known" if latency is None else f"{seconds_text(latency)} ({word})"
+    paid = "not known" if cost is None else f"${cost:.8f} ({nearest(standing, f'/cost/{arm}/usd_per_answer')})"
     lines.append(f"  latency {took}, cost {paid}")
     return lines
 
@@ -97,7 +101,8 @@ def _rows(file: Path) -> Sequence[dict[str, Any]]:
         try:
             row = json.loads(line)
             rows.append(row)
-            row["request"], row["item"], row["arm"], row["steps"]
+            if not set(row) >= NEEDED:
+                raise KeyError
         except (ValueError, TypeError, KeyError):
             raise BadInput(f"{file} line {number} is no row of a comparison; run crossover compare again") from None
     if not rows:

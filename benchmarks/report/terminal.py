@@ -62,7 +62,7 @@ def nearest(standing: Mapping[str, str], pointer: str) -> str:
 def _headline(report: Mapping[str, Any]) -> str:
     quality, scenario = report["quality"], report["provenance"]["scenario"]
     traffic = scenario["traffic"]
-    name = scenario["preset"] if scenario["stand_ins"] else "own models"
+    name = scenario["preset"] if len(scenario["stand_ins"]) == 3 else f"own models over {scenario['preset']}"
     return (
         f"{name}: {quality['requests']} requests over {quality['questions']} questions, "
         f"{1 - quality['questions'] / quality['requests']:.0%} repeats by Zipf {traffic['zipf']:g} (assumed), "
@@ -77,8 +77,8 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         f"legacy asks {_model(models['legacy.small'])} or {_model(models['legacy.large'])}; "
         f"direct asks {_model(models['direct.call'])}.",
     ]
-    if provenance["scenario"]["stand_ins"]:
-        notes.append(f"Stand-ins: {provenance['scenario']['stand_ins']}.")
+    if stand_ins := provenance["scenario"]["stand_ins"]:
+        notes.append(f"Stand-ins: {'; '.join(stand_ins.values())}.")
     notes += [
         f"Right answers, by question: both {right['both']}, only legacy {right['legacy_only']}, only direct "
         f"{right['direct_only']}, neither {right['neither']}. No interval, so no verdict.",

@@ -102,10 +102,10 @@ def artefact_file(small: str, large: str) -> Path:
 def open_classifier(small: Identity, large: Identity) -> tuple[Classifier | None, tuple[str, ...]]:
     """The classifier trained for these two models, or None and the note that says what that means."""
     file = artefact_file(small.model, large.model)
-    if not file.is_file():
+    if not (file.is_file() and small.version and large.version):
         return None, (
-            f"no classifier is trained for {small.model} and {large.model}: every question goes to the large model; "
-            "train one with: crossover classifier train",
+            f"no classifier is trained for the weights behind {small.model} and {large.model}: "
+            "every question goes to the large model; train one with: crossover classifier train",
         )
     return Classifier.load(file, small=small, large=large), ()
 

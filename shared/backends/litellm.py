@@ -162,6 +162,7 @@ def list_price(model: str) -> Price:
     ]
     if None in dollars or any(_charged(known[key]) for key in fees):
         return UNKNOWN
+    dollars = dollars[0], max(dollars[1], known.get("output_cost_per_reasoning_token") or 0.0)
     source = f"list price in litellm {version('litellm')}'s price map"
     return Price(model, dollars[0] * 1e6, dollars[1] * 1e6, source)
 

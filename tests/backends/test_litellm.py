@@ -182,3 +182,10 @@ def test_a_price_is_known_only_where_tokens_are_all_that_costs(
     entry = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "litellm_provider": "made"}
     monkeypatch.setitem(library().model_cost, model, entry | fees)
     assert (list_price(model) is not UNKNOWN) == known
+
+
+def test_tokens_of_reasoning_that_cost_more_are_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound on what may be spent must hold where a model thinks before it answers."""
+    entry = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "output_cost_per_reasoning_token": 5e-6}
+    monkeypatch.setitem(library().model_cost, "made/up", entry | {"litellm_provider": "made"})
+    assert list_price("made/up").output_usd == pytest.approx(5.0)

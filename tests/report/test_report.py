@@ -145,19 +145,22 @@ def crossover(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (("compare", "none.toml"), "none.toml is missing"),
         (("compare", "--preset", "x"), "preset 'x' is unknown"),
         (("compare", "--direct", "gpt-4o"), "write recorded:NAME"),
+        (("compare", "priced.toml"), "price 'gpt4o' is unknown"),
         (("compare", "--direct", "recorded:gpt-4o"), "no test recording of 'gpt-4o'; there are "),
         (("compare", "--direct", "http:https://chips.example/v1#m", "--max-usd", "1"), "no price is known"),
         (("explain", "nowhere", "1"), "requests.jsonl is missing"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    priced = tmp_path / "priced.toml"
+    priced.write_text('[direct]\nmodel = "recorded:qwen-0.5b"\nprice = "gpt4o"\n')
     done = crossover(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("crossover: ")
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [priced]
 
 
 def test_a_dry_run_asks_nobody_and_writes_nothing(tmp_path: Path) -> None:

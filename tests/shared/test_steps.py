@@ -129,3 +129,24 @@ def test_background_work_is_bounded_in_number_and_time() -> None:
         assert "too much background work" in step.steps[0].detail
 
     virtually(main())
+
+
+def test_a_reader_that_dawdles_does_not_hold_up_the_work_for_ever() -> None:
+    async def main() -> None:
+        background = Background()
+        step = recorder(background)
+        step.later("store", give(None), limit_s=2.0)
+        await background.drain()
+        assert clock.now() == 2.0
+        assert [(each.kind, each.outcome, each.after_answer) for each in step.steps] == [("store", "ok", True)]
+
+    virtually(main())
+
+
+@pytest.mark.filterwarnings("error")
+def test_work_that_never_began_is_closed() -> None:
+    async def main() -> None:
+        recorder().later("store", give(None), limit_s=100.0)
+        await asyncio.sleep(0)
+
+    virtually(main())
