@@ -46,7 +46,7 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
 
 
 def dry_run(scenario: Scenario) -> int:
-    """Print what the comparison would ask and cost at most. Asks nobody."""
+    """Print what the comparison would ask, and about what it would cost. Asks nobody."""
     questions, stream = _stream(scenario)
     print(estimate(scenario, questions, stream))
     return 0

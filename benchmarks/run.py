@@ -26,9 +26,8 @@ class BudgetReached(Exception):
     """The next request could cost more than is left."""
 
 
-async def ask(asked: Asked, target: Target, workload: Workload, background: Background, deadline_s: float) -> Row:
+async def ask(asked: Asked, request: Request, target: Target, workload: Workload, background: Background) -> Row:
     """One request to one target, scored. Work after the answer is awaited here, off the answer's clock."""
-    request = workload.request(asked.item, deadline_s=deadline_s)
     begun = now()
     got: Answer | None = None
     error = None
@@ -105,6 +104,7 @@ async def interleaved(
     rng = random.Random(seed)  # noqa: S311  # a seeded order, no secret
     background = Background()
     for asked in stream:
+        request = workload.request(asked.item, deadline_s=deadline_s)
         for target in rng.sample(targets, len(targets)):
-            allow(workload.request(asked.item), target.arm)
-            keep(await ask(asked, target, workload, background, deadline_s))
+            allow(request, target.arm)
+            keep(await ask(asked, request, target, workload, background))

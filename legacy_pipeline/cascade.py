@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from legacy_pipeline.classifier import Classifier
@@ -28,8 +28,8 @@ class Cascade:
     def __init__(self, classifier: Classifier | None, settings: Settings) -> None:
         self._classifier = classifier
         self._small_first = settings.small_first
-        self._least = settings.escalate_below if settings.escalate_below is not None else -math.inf
-        self.doubt = None if settings.escalate_below is None else self._doubt
+        least = settings.escalate_below
+        self.doubt = None if least is None else partial(_doubt, least)
         """Why a draft is not good enough, or None where drafts are sent unjudged, as they come."""
 
     async def route(self, request: Request) -> Route:
@@ -41,9 +41,10 @@ class Cascade:
         bound = self._classifier.artefact.threshold
         return Route(not judged.hard, f"expected gain {judged.gain:.4f}, threshold {bound:.4f}")
 
-    def _doubt(self, draft: Completion) -> str | None:
-        """The least log-probability tells right from wrong best in short answers."""
-        if not draft.logprobs:
-            return "the model gives no log-probabilities, so its confidence is unknown"
-        least = min(draft.logprobs)
-        return f"least log-probability {least:.2f}, too low" if least < self._least else None
+
+def _doubt(bound: float, draft: Completion) -> str | None:
+    """The least log-probability tells right from wrong best in short answers."""
+    if not draft.logprobs:
+        return "the model gives no log-probabilities, so its confidence is unknown"
+    least = min(draft.logprobs)
+    return f"least log-probability {least:.2f} is below {bound:g}" if least < bound else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -159,12 +159,3 @@ def write_report(directory: Path, report: Mapping[str, Any]) -> None:
     """`report.json`, whole or not at all."""
     with replacing(directory / "report.json") as file:
         file.write((json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode())
-
-
-def numbers(value: Any, pointer: str = "") -> Iterator[tuple[str, float | None]]:
-    """Every number and null of a report, with its JSON pointer."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from numbers(inner, f"{pointer}/{key}")
-    elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        yield pointer, value

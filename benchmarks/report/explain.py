@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report.terminal import nearest, seconds_text
+from benchmarks.rows import CALLS
 from benchmarks.workloads import workload
 from shared.errors import BadInput
 
@@ -56,7 +57,7 @@ def _who(row: Mapping[str, Any]) -> str:
     kinds = {step["kind"]: step["outcome"] for step in row["steps"]}
     if "ok" in (kinds.get("cache"), kinds.get("similar")):
         return f"{row['model']} from the cache"
-    for kind in ("small", "large", "call"):
+    for kind in CALLS:
         if kinds.get(kind) == "ok":
             return f"{row['model']} ({kind})"
     return str(row["model"])

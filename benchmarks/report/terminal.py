@@ -88,9 +88,10 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         else "Latency: measured here.",
     ]
     for name, price in provenance["prices"].items():
-        known = price["input_usd"] is not None
-        figure = f"${price['input_usd']:g} in, ${price['output_usd']:g} out per Mtok" if known else "price not known"
-        notes.append(f"Cost of {name}: {price['name']}, {figure} ({price['source']}).")
+        figure = "not known"
+        if price["input_usd"] is not None:
+            figure = f"{price['name']}, ${price['input_usd']:g} in, ${price['output_usd']:g} out per Mtok"
+        notes.append(f"Price of {name}: {figure} ({price['source']}).")
     even = report["cost"]["break_even_direct_usd_per_mtok"]
     if even is not None:
         notes.append(

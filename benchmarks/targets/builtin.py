@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,8 @@ def check_place(place: str) -> None:
     if kind == "recorded":
         recording_file(name, "test")
     elif kind == "local":
+        if find_spec("xllamacpp") is None:
+            raise BadInput("local models need xllamacpp; run: make dev (or install the extra: local)")
         from shared.models.catalogue import catalogue
         from shared.models.pull import path
 
@@ -102,12 +105,17 @@ def artefact_file(small: str, large: str) -> Path:
 def open_classifier(small: Identity, large: Identity) -> tuple[Classifier | None, tuple[str, ...]]:
     """The classifier trained for these two models, or None and the note that says what that means."""
     file = artefact_file(small.model, large.model)
-    if not (file.is_file() and small.version and large.version):
+    if not file.is_file():
         return None, (
-            f"no classifier is trained for the weights behind {small.model} and {large.model}: "
-            "every question goes to the large model; train one with: crossover classifier train",
+            f"no classifier is trained for {small.model} and {large.model}: every question goes to the large model; "
+            "record both, then: crossover classifier train",
         )
-    return Classifier.load(file, small=small, large=large), ()
+    try:
+        return Classifier.load(file, small=small, large=large), ()
+    except BadInput as refused:
+        if small.version and large.version:
+            raise
+        return None, (f"a model's weights are not known, so every question goes to the large model ({refused})",)
 
 
 def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> Target:

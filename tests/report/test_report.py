@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ from benchmarks.scenario import load
 from shared.errors import BadInput
 
 SCHEMAS = Path(document.__file__).parent
+
+
+def numbers(value: Any, pointer: str = "") -> Iterator[tuple[str, float | None]]:
+    """Every number and null of a report, with its JSON pointer."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from numbers(inner, f"{pointer}/{key}")
+    elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        yield pointer, value
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +62,7 @@ def test_every_question_is_asked_of_both_arms(report: Any, rows: list[Any]) -> N
 
 
 def test_every_number_has_its_word_and_unknown_is_null(report: Any) -> None:
-    for pointer, value in document.numbers(
-        {part: report[part] for part in ("maintenance", "quality", "latency", "cost")}
-    ):
+    for pointer, value in numbers({part: report[part] for part in ("maintenance", "quality", "latency", "cost")}):
         if pointer in ("/quality/questions", "/quality/requests") or pointer.endswith("/questions"):
             continue
         word = terminal.nearest(report["standing"], pointer)
