@@ -1,5 +1,10 @@
 """A model run in this process by llama.cpp, through xllamacpp's server: no network, no child process.
 
+What comes before a conversation's last message (instruction, examples, earlier turns) is read once and kept for as long
+as it stays the same, as any server of models does. Before each question the slot is brought back to exactly that state,
+so that an answer never depends on the question before it: llama.cpp's own cache keeps whatever two prompts share, and
+where that cut falls can change a text.
+
 llama.cpp calls back from a thread of its own with each token; here that becomes an asynchronous generator. Closing it,
 or cancelling the task that waits for it, makes the next callback say "stop", so generation really ends: within a token,
 or within 512 tokens of a prompt that is still being read. Needs real time: a `VirtualLoop` refuses its threads.
@@ -14,7 +19,7 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -54,9 +59,10 @@ class LocalBackend:
     `source` is a name of the catalogue or the path of a GGUF file. `render` overrides how the catalogue says to put a
     request to the model: `chat` (its own template, the default for a file) or `raw` (see `render_raw`). `context` is
     how many tokens a prompt and its answer may have together, in each slot. Texts repeat exactly at temperature 0 with
-    one slot; several slots share a batch, which can change a few. Where a request has a seed, its `sample` is added to
-    it. Log-probabilities are those of the tokens that brought text: one for a character made of several tokens, none
-    for the end. Raises `BadInput` where the model is missing or cannot be loaded.
+    one slot; several slots share a batch, which can change a few, and keep nothing between requests. Where a request
+    has a seed, its `sample` is added to it. Log-probabilities are those of the tokens that brought text: one for a
+    character made of several tokens, none for the end. Raises `BadInput` where the model is missing or cannot be
+    loaded.
     """
 
     def __init__(
@@ -71,6 +77,8 @@ class LocalBackend:
         self._identity = Identity("local", name, version=_weights_digest(file), template=template)
         self._server: Any = _load(file, name, slots=slots, threads=threads, context=context)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix=f"local-{name}")
+        self._keeps = slots == 1
+        self._kept: dict[str, Any] | None = None
         self._calls: set[_Call] = set()
 
     @property
@@ -90,7 +98,10 @@ class LocalBackend:
         raise BadAnswer(f"{self._identity.model} ended without saying that it was complete; ask again")
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
-        """The answer token by token, then the `Completion`. Its seconds hold the wait for a slot."""
+        """The answer token by token, then the `Completion`.
+
+        Its seconds hold the wait for a slot, and not the reading of what comes before the last message.
+        """
         if self._server is None:
             raise BackendUnavailable(f"{self._identity.model} is closed; make a new LocalBackend")
         body = self._body(request)
@@ -101,13 +112,13 @@ class LocalBackend:
         call = _Call(asyncio.get_running_loop())
         self._calls.add(call)
         try:
-            job = call.loop.run_in_executor(self._pool, call.run, ask, body)
+            job = call.loop.run_in_executor(self._pool, self._run, call, ask, body, self._before(request))
             try:
                 while not isinstance(chunk := await call.chunks.get(), _Ended):
                     if "error" in chunk:
                         raise self._refusal(chunk["error"])
                     if piece := answer.take(chunk, strip=self._render == "raw"):
-                        first_token_s = now() - begun if first_token_s is None else first_token_s
+                        first_token_s = now() - begun - call.reading_s if first_token_s is None else first_token_s
                         yield piece
                 if call.left.is_set():
                     raise BackendUnavailable(f"{self._identity.model} was closed while it answered; load it again")
@@ -126,7 +137,7 @@ class LocalBackend:
                 f"{self._identity.model} did not follow response_format: llama.cpp passes over a schema that it cannot "
                 "enforce; use types, properties, enums and arrays only"
             )
-        yield answer.completion(self._identity.model, first_token_s, now() - begun)
+        yield answer.completion(self._identity.model, first_token_s, now() - begun - call.reading_s)
 
     async def aclose(self) -> None:
         """Stop what is running and let go of the model's memory."""
@@ -141,6 +152,24 @@ class LocalBackend:
         self._pool.shutdown(cancel_futures=True)
         self._server = None
 
+    def _before(self, request: Request) -> dict[str, Any] | None:
+        """What llama.cpp is to read and keep: the prompt with an empty last message. None: nothing."""
+        if not self._keeps or len(request.messages) == 1:
+            return None
+        empty = (*request.messages[:-1], Message("user", ""))
+        return {"stream": True, "max_tokens": 0, **self._prompt(empty)}
+
+    def _run(self, call: _Call, ask: Callable[..., Any], body: dict[str, Any], before: dict[str, Any] | None) -> None:
+        """In the pool's thread: bring the slot to what comes before the question, then ask it."""
+        begun = call.loop.time()
+        if before is not None and not call.left.is_set():
+            kept, self._kept = self._kept == before, None
+            with suppress(Exception):  # the question itself will meet the same fault, and report it
+                ask({**before, "cache_prompt": kept}, lambda _: call.left.is_set())
+                self._kept = None if call.left.is_set() else before
+        call.reading_s = call.loop.time() - begun
+        call.run(ask, {**body, "cache_prompt": before is not None and self._kept == before})
+
     def _body(self, request: Request) -> dict[str, Any]:
         """The request in llama.cpp's words. What is None is left out: the model's own default."""
         if request.tools is not None:
@@ -149,7 +178,6 @@ class LocalBackend:
             "stream": True,
             "stream_options": {"include_usage": True},
             "return_progress": True,
-            "cache_prompt": False,
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
             "top_p": request.top_p,
@@ -160,12 +188,14 @@ class LocalBackend:
             body["grammar"] = grammar
         elif self._render == "raw":
             body["stop"] = [*request.stop, "\n"]
-        if self._render == "chat":
-            messages = [{"role": message.role, "content": message.content} for message in request.messages]
-            body |= {"messages": messages, "logprobs": True, "top_logprobs": 1}
-        else:
-            body |= {"prompt": render_raw(request.messages), "logprobs": 1}
+        body |= self._prompt(request.messages)
+        body |= {"logprobs": True, "top_logprobs": 1} if self._render == "chat" else {"logprobs": 1}
         return {key: value for key, value in body.items() if value is not None}
+
+    def _prompt(self, messages: Sequence[Message]) -> dict[str, Any]:
+        if self._render == "raw":
+            return {"prompt": render_raw(messages)}
+        return {"messages": [{"role": message.role, "content": message.content} for message in messages]}
 
     def _refusal(self, error: dict[str, Any]) -> BackendError:
         """llama.cpp's error as ours. Its message may quote the prompt, so it stays out."""
@@ -194,6 +224,7 @@ class _Call:
     loop: asyncio.AbstractEventLoop
     chunks: asyncio.Queue[dict[str, Any] | _Ended] = field(default_factory=asyncio.Queue)
     left: threading.Event = field(default_factory=threading.Event)
+    reading_s: float = 0.0
 
     def run(self, ask: Callable[..., Any], body: dict[str, Any]) -> None:
         """In the pool's thread: ask, and hand over every chunk."""
@@ -275,7 +306,7 @@ def _load(file: Path, name: str, *, slots: int, threads: int, context: int) -> A
     params.n_ctx = context * slots
     params.n_batch = PROMPT_BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.cache_prompt = False  # answers and times must not depend on what was asked before
+    params.cache_prompt = False  # asked for request by request
     params.cache_ram_mib = 0
     params.no_extra_bufts = True  # repacked weights cost as much memory again
     params.force_pure_content_parser = True  # the text as it is; the other parsers swallow some tokens' logprobs

@@ -1,14 +1,13 @@
 """Answers that real models gave, kept in a file and given again.
 
 A recording is JSON Lines, gzipped where its name ends in `.gz`. The first line is a `Header`: which weights answered,
-how they were asked, on what machine and whether they had it to themselves. Every other line is a `Row`: one completion
-under the `recording_key` of its request. Times are handed on only where the header says that nothing else was running;
-elsewhere they are not known. `benchmarks/record.py` makes recordings.
+how they were asked and on what machine. Every other line is a `Row`: one completion under the `recording_key` of its
+request. A row has seconds only where the model had the machine to itself; elsewhere they are not known.
+`benchmarks/record.py` makes recordings.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import zlib
@@ -44,6 +43,7 @@ class RecordedModel(_Strict):
     provider: str
     name: str
     sha256: str
+    base_url: str = ""
     render: str = "chat"
 
 
@@ -54,12 +54,7 @@ class Machine(_Strict):
 
 
 class Header(_Strict):
-    """Where a recording comes from.
-
-    `alone` tells whether the model had the machine to itself, `other_load` how many cores other processes kept busy at
-    worst; both are None where nobody measured. `load_rows` is how many rows they speak for: a run that was killed
-    leaves some unwatched. `sampling` and `settings` are for readers: what an answer depends on is in each row's key.
-    """
+    """Where a recording comes from. `sampling` and `settings` are for readers: the keys hold what answers depend on."""
 
     schema_: Literal["crossover-recording/1"] = Field(alias="schema")
     model: RecordedModel
@@ -70,18 +65,17 @@ class Header(_Strict):
     machine: Machine | None = None
     packages: dict[str, str] = {}
     date: str = ""
-    alone: bool | None = None
-    other_load: Seconds | None = None
-    load_rows: Tokens | None = None
 
     def same_source(self, other: Header) -> bool:
-        """Whether rows under both belong in one file: all but the date and the load is equal."""
-        blank = {"date": "", "alone": None, "other_load": None, "load_rows": None}
-        return self.model_copy(update=blank) == other.model_copy(update=blank)
+        """Whether rows under both belong in one file: all but the date is equal."""
+        return self.model_copy(update={"date": other.date}) == other
 
 
 class Row(_Strict):
-    """One completion. `key` is its request's, `id` the workload item's; `logprobs` have four digits."""
+    """One completion. `key` is its request's, `id` the workload item's; `logprobs` have four digits.
+
+    `seconds` and `first_token_s` are None where something else was running, or nobody looked.
+    """
 
     key: str = Field(pattern="^[0-9a-f]{64}$")
     id: str | None = None
@@ -103,9 +97,8 @@ class Recording:
 
     @property
     def timed(self) -> bool:
-        """Whether its seconds mean something: every row was recorded with nothing else running."""
-        covered = self.header.load_rows
-        return self.header.alone is True and (covered is None or len(self.rows) <= covered)
+        """Whether every row has seconds: all were recorded with nothing else running."""
+        return all(row.seconds is not None for row in self.rows.values())
 
 
 def recording_key(request: Request) -> str:
@@ -116,6 +109,11 @@ def recording_key(request: Request) -> str:
 
 def read_recording(path: Path) -> Recording:
     """Read and check every line. Raises `BadInput` naming file, line, field and remedy."""
+    return _read(path, again=False)
+
+
+def _read(path: Path, *, again: bool) -> Recording:
+    """With `again`, a later row under the same key takes the place of an earlier one."""
     lines = _content(path).split(b"\n")
     if lines[-1]:
         raise BadInput(f"{path} line {len(lines)} is cut off; record again to continue the file, or delete that line")
@@ -123,11 +121,13 @@ def read_recording(path: Path) -> Recording:
         raise BadInput(f"{path} is empty; a recording starts with a header line (schema {SCHEMA})")
     header = _parsed(Header, path, 1, lines[0])
     if header.template != TEMPLATE_VERSION:
-        raise BadInput(f"{path}: template is {header.template!r}, now it is {TEMPLATE_VERSION!r}; record again")
+        raise BadInput(
+            f"{path}: template is {header.template!r}, now it is {TEMPLATE_VERSION!r}; move it away and record again"
+        )
     rows: dict[str, Row] = {}
     for number, line in enumerate(lines[1:-1], 2):
         row = _parsed(Row, path, number, line)
-        if row.key in rows:
+        if row.key in rows and not again:
             first = list(rows).index(row.key) + 2
             raise BadInput(f"{path} line {number}: key is the same as in line {first}; delete one of them")
         rows[row.key] = row
@@ -137,34 +137,38 @@ def read_recording(path: Path) -> Recording:
 class RecordingWriter:
     """Adds completions to a recording, each flushed at once; goes on with a file that an earlier run left unfinished.
 
-    `keys` are those already in it. While it is open a gzipped recording lives beside its place as plain text. Use it
-    as a context manager. Raises `BadInput` where the file there is of another model, machine or workload.
+    `keys` are those already in it, `timed` those of them that have seconds. While it is open the rows stand in a file
+    beside its place, with `.part` after the name. Use it as a context manager. Raises `BadInput` where the file there
+    is of another model, machine or workload.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self._path = path
-        self._plain = path.with_suffix("") if path.suffix == ".gz" else path
-        self._header = header
-        self._fresh = True
+        self._part = path.with_name(f"{path.name}.part")
         self.keys: set[str] = set()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._plain.exists() and path.exists():
-            _write(self._plain, _content(path))
-        if self._plain.exists() and _cut_half_line(self._plain):
-            self._continue(read_recording(self._plain))
-        else:
-            _write(self._plain, _line(header))
-        self._file: IO[bytes] = self._plain.open("ab")
+        self.timed: set[str] = set()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"{path.parent} cannot be written ({error.strerror}); it must be a folder") from None
+        if self._part.exists() and not _cut_half_line(self._part):
+            self._part.unlink()
+        there = self._part if self._part.exists() else path
+        if there.exists():
+            self._continue(_read(there, again=True), header, there)
+        if there is path:
+            _write(self._part, _content(path) if path.exists() else _line(header))
+        self._file: IO[bytes] = self._part.open("ab")
+        _lock(self._file, path)
 
-    def _continue(self, earlier: Recording) -> None:
-        if not earlier.header.same_source(self._header):
+    def _continue(self, earlier: Recording, header: Header, there: Path) -> None:
+        if not earlier.header.same_source(header):
             raise BadInput(
-                f"{self._path} was recorded from another source (model, template, workload, settings, machine or "
-                "package versions differ); write to another file, or move this one away"
+                f"{there} was recorded from another source (model, template, workload, settings, machine or package "
+                "versions differ); move it away to record anew"
             )
-        alone = earlier.header.alone if earlier.timed or not earlier.header.alone else None
-        self._header = earlier.header.model_copy(update={"alone": alone})
-        self.keys, self._fresh = set(earlier.rows), not earlier.rows
+        self.keys = set(earlier.rows)
+        self.timed = {key for key, row in earlier.rows.items() if row.seconds is not None}
 
     def __enter__(self) -> Self:
         return self
@@ -172,13 +176,12 @@ class RecordingWriter:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
 
-    @property
-    def header(self) -> Header:
-        return self._header
+    def add(self, key: str, completion: Completion, item_id: str | None = None, *, alone: bool) -> None:
+        """Append one completion, with its seconds where the model was `alone` on the machine.
 
-    def add(self, key: str, completion: Completion, item_id: str | None = None) -> None:
-        """Append one completion. Raises `BadInput` where that key is in the file already."""
-        if key in self.keys:
+        Raises `BadInput` where that key is in the file already, unless this one has seconds and that one has none.
+        """
+        if key in self.keys and not (alone and key not in self.timed):
             raise BadInput(f"{self._path} has an answer under key {key} already; ask only what is not in `keys`")
         row = Row(
             key=key,
@@ -188,57 +191,35 @@ class RecordingWriter:
             input_tokens=completion.usage.input_tokens,
             output_tokens=completion.usage.output_tokens,
             logprobs=completion.logprobs and tuple(min(0.0, round(each, 4)) for each in completion.logprobs),
-            first_token_s=_rounded(completion.first_token_s),
-            seconds=_rounded(completion.seconds),
+            first_token_s=_rounded(completion.first_token_s) if alone else None,
+            seconds=_rounded(completion.seconds) if alone else None,
         )
         self._file.write(_line(row))
         self._file.flush()
         self.keys.add(key)
-
-    def note_load(self, other_load: float | None, *, alone: bool) -> None:
-        """Say in the header how busy the machine was since the last note, by writing the file anew.
-
-        The worst note stands: the file counts as recorded alone only where every note says so, and an earlier run that
-        left none counts as unknown.
-        """
-        before = self._header
-        known = [load for load in (before.other_load, other_load) if load is not None]
-        note = {
-            "alone": before.alone if alone and not self._fresh else alone,
-            "other_load": round(max(known), 4) if known else None,
-            "load_rows": len(self.keys),
-        }
-        self._header, self._fresh = before.model_copy(update=note), False
-        self._file.close()
-        rows = self._plain.read_bytes().split(b"\n", 1)[1]
-        _write(self._plain, _line(self._header) + rows)
-        self._file = self._plain.open("ab")
+        if row.seconds is not None:
+            self.timed.add(key)
 
     def close(self) -> None:
-        """Bring the file to its place; gzipped there where its name says so."""
+        """Bring the rows to their place, one a key; gzipped there where the name says so."""
+        if self._file.closed:
+            return
+        recording = _read(self._part, again=True)
+        lines = _line(recording.header) + b"".join(_line(row) for row in recording.rows.values())
+        _write(self._path, gzip.compress(lines, mtime=0) if self._path.suffix == ".gz" else lines)
+        self._part.unlink()
         self._file.close()
-        if self._plain != self._path and self._plain.exists():
-            _write(self._path, gzip.compress(self._plain.read_bytes(), mtime=0))
-            self._plain.unlink()
 
 
 class RecordedBackend:
-    """A `Backend` that gives a recording's answers. Raises `MissingRecording` for anything that was never asked.
+    """A `Backend` that gives a recording's answers, at once; what they took stands in their seconds.
 
-    With `pace` the recorded seconds pass before an answer is there, on the loop's clock: virtual time works too. That
-    needs a recording whose times are known.
+    Raises `MissingRecording` for anything that was never asked.
     """
 
-    def __init__(self, recording: Recording, *, pace: bool = False) -> None:
+    def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._pace = pace
-        self._timed = recording.timed
         model = recording.header.model
-        if pace and not self._timed:
-            raise BadInput(
-                f"the recording of {model.name} was not made alone on its machine, so its seconds cannot be replayed; "
-                "record it again with nothing else running, or turn pace off"
-            )
         template = f"{recording.header.template}-{model.render}"
         self._identity = Identity("recorded", model.name, version=model.sha256, template=template)
 
@@ -248,22 +229,13 @@ class RecordedBackend:
 
     async def complete(self, request: Request) -> Completion:
         """The whole answer."""
-        completion = self._completion(request)
-        if self._pace:
-            await asyncio.sleep(completion.seconds or 0.0)
-        return completion
+        return self._completion(request)
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
-        """The answer in a few pieces, evenly spread between first token and end where it keeps the pace."""
+        """The answer in a few pieces."""
         completion = self._completion(request)
-        pieces = _pieces(completion.text)
-        first_s, seconds = completion.first_token_s or 0.0, completion.seconds or 0.0
-        for index, piece in enumerate(pieces):
-            if self._pace:
-                await asyncio.sleep(first_s if index == 0 else (seconds - first_s) / len(pieces))
+        for piece in _pieces(completion.text):
             yield piece
-        if self._pace:
-            await asyncio.sleep((seconds - first_s) / len(pieces) if pieces else seconds)
         yield completion
 
     async def aclose(self) -> None:
@@ -284,9 +256,9 @@ class RecordedBackend:
             Usage(row.input_tokens, row.output_tokens),
             row.finish_reason,
             row.logprobs,
-            first_token_s=row.first_token_s if self._timed else None,
-            seconds=row.seconds if self._timed else None,
-            timing="recorded" if self._timed else "unknown",
+            first_token_s=row.first_token_s,
+            seconds=row.seconds,
+            timing="unknown" if row.seconds is None else "recorded",
         )
 
 
@@ -321,12 +293,25 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         raise BadInput(f"{path} is not there; make it with: crossover record") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path} cannot be read ({error}); record again") from None
+        raise BadInput(f"{path} cannot be read ({error}); move it away and record again") from None
 
 
 def _write(path: Path, content: bytes) -> None:
     with replacing(path) as out:
         out.write(content)
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Keep others from writing the same recording, where the system has such locks; they end with the process."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise BadInput(f"{path} is being written by another process; wait for it, or stop it") from None
 
 
 def _cut_half_line(path: Path) -> bool:

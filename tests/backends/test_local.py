@@ -163,6 +163,45 @@ def test_greedy_answers_repeat_exactly_whatever_was_asked_between(small: LocalBa
 
 
 @pytest.mark.live
+@pytest.mark.parametrize("name", [SMALL, DIRECT])
+def test_what_comes_before_the_last_message_is_read_once_and_changes_nothing(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    backend: LocalBackend = request.getfixturevalue("small" if name == SMALL else "direct")
+    before = [("system", "Answer with one word. " * 40), ("user", "Capital of Spain?"), ("assistant", "Madrid")]
+    questions = [ask(*before, ("user", f"Capital of {land}?")) for land in ("Italy", "Italy", "Iceland", "France")]
+
+    async def main() -> list[tuple[float, Completion]]:
+        return [await timed(backend.complete(question)) for question in [*questions, CAPITAL, *reversed(questions)]]
+
+    answers = clock.run(main())
+    assert [(each.text, each.logprobs) for _, each in answers[:4]] == [
+        (each.text, each.logprobs) for _, each in reversed(answers[5:])
+    ]
+    (first_s, first), (again_s, again) = answers[:2]
+    assert first.text == again.text
+    assert again_s < first_s / 2  # the long beginning was not read again
+    assert first.seconds is not None
+    assert first.seconds < first_s / 2  # and its reading is not part of the answer's seconds
+
+
+@pytest.mark.live
+def test_a_reading_that_is_broken_off_is_done_again(direct: LocalBackend) -> None:
+    question = ask(("system", "Answer with one word. " * 60), ("user", "Capital of France?"))
+
+    async def main() -> tuple[Completion, Completion]:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await direct.complete(question)
+        once = await direct.complete(question)
+        await direct.complete(CAPITAL)
+        return once, await direct.complete(question)
+
+    once, again = clock.run(main())
+    assert (once.text, once.logprobs) == (again.text, again.logprobs)
+
+
+@pytest.mark.live
 def test_a_seed_repeats_a_sampled_answer_and_the_sample_number_changes_it(small: LocalBackend) -> None:
     async def texts() -> list[str]:
         request = {"temperature": 1.5, "seed": 5, "max_tokens": 12}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,16 @@ def ask(text: str = "Capital of France?", **changes: Any) -> Request:
 def written(path: Path, count: int = 3) -> Path:
     with RecordingWriter(path, HEADER) as writer:
         for number in range(count):
-            writer.add(recording_key(ask(f"question {number}")), ANSWER, f"item-{number}")
+            writer.add(recording_key(ask(f"question {number}")), ANSWER, f"item-{number}", alone=True)
     return path
 
 
-def backend(*, alone: bool | None, pace: bool = False) -> RecordedBackend:
+def backend(*, alone: bool = True) -> RecordedBackend:
     key = recording_key(ask())
-    row = Row(key=key, text="Paris", finish_reason="stop", input_tokens=12, first_token_s=0.25, seconds=1.0)
-    return RecordedBackend(Recording(HEADER.model_copy(update={"alone": alone}), {key: row}), pace=pace)
+    row = Row(key=key, text="Paris", finish_reason="stop", input_tokens=12)
+    if alone:
+        row = row.model_copy(update={"first_token_s": 0.25, "seconds": 1.0})
+    return RecordedBackend(Recording(HEADER, {key: row}))
 
 
 # --- the key ---
@@ -164,7 +166,7 @@ def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
 
 def test_another_template_makes_a_recording_useless(tmp_path: Path) -> None:
     path = edit(written(tmp_path / "a.jsonl"), 1, lambda header: header.update(template="0"))
-    with pytest.raises(BadInput, match="template is '0', now it is '1'; record again"):
+    with pytest.raises(BadInput, match="template is '0', now it is '1'; move it away and record again"):
         read_recording(path)
 
 
@@ -185,22 +187,20 @@ def test_ten_thousand_lines_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_an_interrupted_recording_goes_on_after_its_last_whole_line(tmp_path: Path, name: str) -> None:
-    path = written(tmp_path / name)
-    if path.suffix == ".gz":
-        (tmp_path / "a.jsonl").write_bytes(gzip.decompress(path.read_bytes()))
-        path.unlink()
-    plain = tmp_path / "a.jsonl"
-    plain.write_bytes(plain.read_bytes()[:-5])
+    path, part = tmp_path / name, tmp_path / f"{name}.part"
+    lines = written(tmp_path / "whole.jsonl").read_bytes()
+    part.write_bytes(lines[:-5])
     with RecordingWriter(path, HEADER) as writer:
         assert writer.keys == {recording_key(ask(f"question {number}")) for number in (0, 1)}
-        writer.add(recording_key(ask("question 2")), ANSWER)
+        writer.add(recording_key(ask("question 2")), ANSWER, alone=True)
     assert len(read_recording(path).rows) == 3
+    assert not part.exists()
 
 
 def test_a_finished_gzipped_recording_can_be_added_to(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl.gz")
     with RecordingWriter(path, HEADER) as writer:
-        writer.add(recording_key(ask("another")), ANSWER)
+        writer.add(recording_key(ask("another")), ANSWER, alone=True)
     assert len(read_recording(path).rows) == 4
 
 
@@ -209,111 +209,114 @@ def test_the_same_question_is_not_recorded_twice(tmp_path: Path) -> None:
         RecordingWriter(written(tmp_path / "a.jsonl"), HEADER) as writer,
         pytest.raises(BadInput, match="has an answer under key"),
     ):
-        writer.add(recording_key(ask("question 1")), ANSWER)
+        writer.add(recording_key(ask("question 1")), ANSWER, alone=True)
 
 
 @pytest.mark.parametrize(
-    "change", [{"workload": "other"}, {"model": MODEL.model_copy(update={"sha256": ""})}, {"packages": {"x": "2"}}]
+    "change",
+    [
+        {"workload": "other"},
+        {"model": MODEL.model_copy(update={"sha256": ""})},
+        {"model": MODEL.model_copy(update={"base_url": "https://elsewhere.example/v1"})},
+        {"packages": {"x": "2"}},
+    ],
 )
 def test_another_source_cannot_go_on_with_a_file(tmp_path: Path, change: dict[str, Any]) -> None:
     path = written(tmp_path / "a.jsonl")
     with pytest.raises(BadInput, match="was recorded from another source"):
         RecordingWriter(path, HEADER.model_copy(update=change))
+    assert [each.name for each in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_two_cannot_write_one_recording(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl.gz")
+    with RecordingWriter(path, HEADER) as writer:
+        with pytest.raises(BadInput, match="is being written by another process"):
+            RecordingWriter(path, HEADER)
+        writer.add(recording_key(ask("another")), ANSWER, alone=True)
+    assert len(read_recording(path).rows) == 4
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "recordings").write_text("a file")
+    with pytest.raises(BadInput, match="recordings cannot be written"):
+        RecordingWriter(tmp_path / "recordings" / "a.jsonl", HEADER)
 
 
 def test_another_day_can_go_on_with_a_file(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl")
     with RecordingWriter(path, HEADER.model_copy(update={"date": "2026-12-24"})) as writer:
-        assert writer.header.date == ""
+        assert len(writer.keys) == 3
+    assert read_recording(path).header.date == ""
 
 
 # --- how busy the machine was ---
 
 
-def notes(path: Path, *loads: float, row_between: bool = True) -> Header:
-    with RecordingWriter(path, HEADER) as writer:
-        for load in loads:
-            if row_between:
-                writer.add(recording_key(ask(f"{len(writer.keys)}")), ANSWER)
-            writer.note_load(load, alone=load < 0.1)
-    return read_recording(path).header
-
-
-def test_the_worst_stretch_counts(tmp_path: Path) -> None:
-    assert (notes(tmp_path / "a", 0.01, 0.03).alone, notes(tmp_path / "a", 0.02).other_load) == (True, 0.03)
-    header = notes(tmp_path / "b", 0.01, 0.9, 0.02)
-    assert (header.alone, header.other_load, header.load_rows) == (False, 0.9, 3)
-
-
-def test_rows_that_nobody_watched_make_the_times_unknown(tmp_path: Path) -> None:
-    notes(tmp_path / "a", 0.01)
+def test_an_answer_given_beside_others_has_no_seconds(tmp_path: Path) -> None:
     with RecordingWriter(tmp_path / "a", HEADER) as writer:
-        writer.add(recording_key(ask("killed before the next note")), ANSWER)
-    assert not read_recording(tmp_path / "a").timed
-    assert notes(tmp_path / "a", 0.01).alone is None
+        writer.add(recording_key(ask("0")), ANSWER, alone=True)
+        writer.add(recording_key(ask("1")), ANSWER, alone=False)
+        assert writer.timed == {recording_key(ask("0"))}
+    recording = read_recording(tmp_path / "a")
+    assert [(row.seconds, row.first_token_s) for row in recording.rows.values()] == [(1.0, 0.25), (None, None)]
+    assert not recording.timed
 
 
-def test_a_note_keeps_every_row(tmp_path: Path) -> None:
-    notes(tmp_path / "a", 0.01, 0.02, 0.03)
-    assert len(read_recording(tmp_path / "a").rows) == 3
+def test_an_answer_without_seconds_gives_way_to_one_with_them_and_to_no_other(tmp_path: Path) -> None:
+    key = recording_key(ask())
+    with RecordingWriter(tmp_path / "a", HEADER) as writer:
+        writer.add(key, ANSWER, alone=False)
+        with pytest.raises(BadInput, match="has an answer under key"):
+            writer.add(key, ANSWER, alone=False)
+        writer.add(key, ANSWER, alone=True)
+        with pytest.raises(BadInput, match="has an answer under key"):
+            writer.add(key, ANSWER, alone=True)
+    recording = read_recording(tmp_path / "a")
+    assert [row.seconds for row in recording.rows.values()] == [1.0]
+    assert recording.timed
 
 
 # --- answering ---
 
 
-async def streamed(of: RecordedBackend, request: Request) -> list[tuple[float, str | Completion]]:
-    begun = clock.now()
-    return [(clock.now() - begun, item) async for item in of.stream(request)]
+async def streamed(of: RecordedBackend, request: Request) -> list[str | Completion]:
+    return [item async for item in of.stream(request)]
 
 
 def test_it_answers_what_was_recorded() -> None:
-    completion = clock.run(backend(alone=True).complete(ask()), virtual=True)
+    completion = clock.run(backend().complete(ask()), virtual=True)
     assert completion == Completion("Paris", "tiny", Usage(12, None), "stop", None, 0.25, 1.0, "recorded")
 
 
 def test_times_of_a_busy_machine_are_not_handed_on() -> None:
-    for alone in (False, None):
-        completion = clock.run(backend(alone=alone).complete(ask()))
-        assert (completion.seconds, completion.first_token_s, completion.timing) == (None, None, "unknown")
+    completion = clock.run(backend(alone=False).complete(ask()))
+    assert (completion.seconds, completion.first_token_s, completion.timing) == (None, None, "unknown")
 
 
 def test_what_was_never_asked_says_how_to_record_it() -> None:
     with pytest.raises(MissingRecording, match=r"run: crossover record --workload builtin --model tiny") as caught:
-        clock.run(backend(alone=True).complete(ask("my secret question")))
+        clock.run(backend().complete(ask("my secret question")))
     assert "secret" not in str(caught.value)
 
 
 def test_its_identity_names_the_weights() -> None:
-    assert backend(alone=True).identity == Identity("recorded", "tiny", version="ab" * 32, template="1-chat")
+    assert backend().identity == Identity("recorded", "tiny", version="ab" * 32, template="1-chat")
 
 
-def test_with_pace_the_recorded_seconds_pass_even_in_virtual_time() -> None:
+def test_no_time_passes() -> None:
     async def main() -> float:
         begun = clock.now()
-        await backend(alone=True, pace=True).complete(ask())
+        async with aclosing(backend().stream(ask())) as items:
+            async for _ in items:
+                pass
         return clock.now() - begun
 
-    assert clock.run(main(), virtual=True) == pytest.approx(1.0)
-
-
-def test_a_paced_stream_starts_at_the_first_token_and_ends_in_time() -> None:
-    items = clock.run(streamed(backend(alone=True, pace=True), ask()), virtual=True)
-    assert items[0][0] == pytest.approx(0.25)
-    assert items[-1][0] == pytest.approx(1.0)
-
-
-def test_without_pace_no_time_passes() -> None:
-    items = clock.run(streamed(backend(alone=True), ask()), virtual=True)
-    assert {at for at, _ in items} == {0.0}
-
-
-def test_pace_needs_known_times() -> None:
-    with pytest.raises(BadInput, match="was not made alone on its machine"):
-        backend(alone=None, pace=True)
+    assert clock.run(main(), virtual=True) == 0
 
 
 def test_the_pieces_of_a_stream_add_up() -> None:
-    *pieces, last = [item for _, item in clock.run(streamed(backend(alone=True), ask()))]
+    *pieces, last = clock.run(streamed(backend(), ask()))
     assert isinstance(last, Completion)
     assert "".join(map(str, pieces)) == last.text == "Paris"
 
