@@ -22,7 +22,7 @@ from shared.contract import Message, Request
 from shared.errors import BadInput
 
 Split = Literal["train", "validation", "test"]
-ScorerName = Literal["label", "numeric", "short_answer", "json_fields"]
+ScorerName = Literal["label", "numeric", "short_answer", "json_fields", "outcome"]
 
 Part = Literal["training", "test"]
 PARTS: Final[Mapping[Part, frozenset[Split]]] = {
@@ -107,8 +107,16 @@ class Workload:
     def scorer(self, item: Item) -> ScorerName:
         return item.scorer or self.tasks[item.task].scorer
 
-    def request(self, item: Item, *, deadline_s: float = 120.0, sample: int = 0) -> Request:
-        """The request every model gets for this item, greedy."""
+    def request(
+        self,
+        item: Item,
+        *,
+        deadline_s: float = 120.0,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        sample: int = 0,
+    ) -> Request:
+        """The request every model gets for this item; greedy unless a temperature is given."""
         task = self.tasks[item.task]
         turns = [(example.input, example.output) for example in task.examples] + list(item.history)
         messages = [Message("system", task.instruction)]
@@ -120,59 +128,106 @@ class Workload:
             task=item.task,
             scope=tuple(item.scope.items()),
             max_tokens=task.max_tokens,
-            temperature=0.0,
+            temperature=temperature,
+            seed=seed,
             sample=sample,
             deadline_s=deadline_s,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A line that is no item, and why."""
+
+    file: str
+    line: int
+    fault: str
+
+
 def load(folder: Path = BUILTIN) -> Workload:
     """Read a workload folder. Raises `BadInput` naming file, line and field."""
-    tasks_file = folder / "tasks.toml"
-    try:
-        raw = tasks_file.read_bytes()
-        tasks = {name: Task.model_validate(task) for name, task in tomllib.loads(raw.decode()).items()}
-    except FileNotFoundError:
-        raise BadInput(f"{tasks_file} is missing; a workload is a folder with tasks.toml and *.jsonl") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"{tasks_file}: not TOML in UTF-8 ({error})") from None
-    except ValidationError as error:
-        raise BadInput(f"{tasks_file}: {_first(error)}") from None
-    digest, items = hashlib.sha256(raw), list[Item]()
-    for file in sorted(folder.glob("*.jsonl")):
-        content = file.read_bytes()
+    workload, faults = read(folder)
+    for first in faults:
+        raise BadInput(f"{first.file} line {first.line}: {first.fault}; all faults: crossover workload check {folder}")
+    return workload
+
+
+def read(path: Path) -> tuple[Workload, list[Fault]]:
+    """The readable items of a folder or of one *.jsonl beside its tasks.toml, and every line that is none.
+
+    Raises `BadInput` where tasks.toml or a file cannot be read, or no line is there.
+    """
+    if not path.exists():
+        raise BadInput(f"{path} does not exist; name a workload folder, or a *.jsonl beside its tasks.toml")
+    if path.is_file() and path.suffix != ".jsonl":
+        raise BadInput(f"{path} is no *.jsonl; name a workload folder, or a *.jsonl beside its tasks.toml")
+    folder = path.parent if path.is_file() else path
+    raw, tasks = _tasks(folder / "tasks.toml")
+    digest, items, faults, seen = hashlib.sha256(raw), list[Item](), list[Fault](), dict[str, str]()
+    for file in [path] if path.is_file() else sorted(folder.glob("*.jsonl")):
+        content = _bytes(file)
         digest.update(content)
-        items += _items(file, content, tasks)
-    seen: dict[str, str] = {}
-    for item in items:
-        if item.id in seen:
-            raise BadInput(f"{folder}: two items have the id {item.id!r}; ids must be unique")
-        seen[item.id] = item.id
-    if not items:
-        raise BadInput(f"{folder}: no items; put them into *.jsonl, one JSON object a line")
-    return Workload(folder.name, tasks, tuple(items), digest.hexdigest()[:16])
+        for number, line in enumerate(content.splitlines(), start=1):
+            parsed = _parse(line, file.stem, tasks)
+            if isinstance(parsed, Item) and parsed.id in seen:
+                parsed = f"the id {parsed.id!r} is that of {seen[parsed.id]}; ids must be unique"
+            if isinstance(parsed, Item):
+                seen[parsed.id] = f"{file.name} line {number}"
+                items.append(parsed)
+            else:
+                faults.append(Fault(str(file), number, parsed))
+    if not items and not faults:
+        raise BadInput(f"{path}: no items; put them into *.jsonl, one JSON object a line")
+    name = path.stem if path.is_file() else path.resolve().name
+    return Workload(name, tasks, tuple(items), digest.hexdigest()[:16]), faults
 
 
-def _items(file: Path, content: bytes, tasks: Mapping[str, Task]) -> list[Item]:
-    """The task of an item is its `task` field, or else the file's name."""
-    items = []
-    for number, line in enumerate(content.splitlines(), start=1):
-        where = f"{file} line {number}"
+def _tasks(file: Path) -> tuple[bytes, dict[str, Task]]:
+    raw = _bytes(file)
+    try:
+        described = tomllib.loads(raw.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{file}: not TOML in UTF-8 ({error})") from None
+    tasks, faults = dict[str, Task](), list[str]()
+    for name, fields in described.items():
         try:
-            fields: Any = json.loads(line)
-            if not isinstance(fields, dict):
-                raise BadInput(f"{where}: a JSON object is needed, this is {type(fields).__name__}")
-            item = Item.model_validate({"task": file.stem, **fields})
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise BadInput(f"{where}: not JSON in UTF-8 ({error})") from None
+            tasks[name] = Task.model_validate(fields)
         except ValidationError as error:
-            raise BadInput(f"{where}: {_first(error)}") from None
-        if item.task not in tasks:
-            raise BadInput(f"{where}: task {item.task!r} is not in tasks.toml (it has {', '.join(sorted(tasks))})")
-        items.append(item)
-    return items
+            faults.append(f"task {name}, {_fields(error)}")
+    if faults:
+        raise BadInput(f"{file}: {'; '.join(faults)}")
+    return raw, tasks
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"field `{'.'.join(map(str, first['loc']))}`: {first['msg']}"
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{file} is missing; a workload is a folder with tasks.toml and *.jsonl") from None
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror}); it must be a file that may be read") from None
+
+
+def _parse(line: bytes, task: str, tasks: Mapping[str, Task]) -> Item | str:
+    """The line's item, or what is wrong with it: every field that is. The task is `task`, else the file's name."""
+    try:
+        fields: Any = json.loads(line)
+        if not isinstance(fields, dict):
+            return f"a JSON object is needed, this is {type(fields).__name__}"
+        json.dumps(fields, ensure_ascii=False).encode()
+        item = Item.model_validate({"task": task, **fields})
+    except ValidationError as error:
+        return _fields(error)
+    except UnicodeEncodeError:
+        return "half of a surrogate pair stands in a text; write the character itself in UTF-8"
+    except RecursionError:
+        return "nested too deeply"
+    except ValueError as error:
+        return f"not JSON in UTF-8 ({error})"
+    if item.task not in tasks:
+        return f"field `task`: {item.task!r} is not in tasks.toml (it has {', '.join(sorted(tasks))})"
+    return item
+
+
+def _fields(error: ValidationError) -> str:
+    return "; ".join(f"field `{'.'.join(map(str, each['loc']))}`: {each['msg']}" for each in error.errors())

@@ -18,8 +18,9 @@ def workload() -> Workload:
 
 
 def test_it_is_large_and_wide_enough(workload: Workload) -> None:
-    assert len(workload.items) >= 300
-    assert len(workload.tasks) >= 4
+    assert len(workload.items) >= 1600
+    assert len(workload.split("test")) >= 900
+    assert len(workload.tasks) >= 7
     assert {item.task for item in workload.items} == set(workload.tasks)
 
 
@@ -79,10 +80,10 @@ ITEM = {"id": "t-1", "group": "g", "input": "1+1", "reference": 2, "author": "a"
     [
         (None, [ITEM], r"tasks\.toml is missing"),
         ("[t", [ITEM], r"tasks\.toml: not TOML"),
-        (TASKS.replace("numeric", "vibes"), [ITEM], r"tasks\.toml: field `scorer`"),
+        (TASKS.replace("numeric", "vibes"), [ITEM], r"tasks\.toml: task t, field `scorer`"),
         (TASKS, [], "no items"),
-        (TASKS, [ITEM, ITEM], "two items have the id 't-1'"),
-        (TASKS, [ITEM | {"task": "u"}], "line 1: task 'u' is not in tasks.toml"),
+        (TASKS, [ITEM, ITEM], r"line 2: the id 't-1' is that of t\.jsonl line 1"),
+        (TASKS, [ITEM | {"task": "u"}], "line 1: field `task`: 'u' is not in tasks.toml"),
         (TASKS, [ITEM, {"id": "t-2"}], "line 2: field `group`: Field required"),
         (TASKS, [ITEM | {"levle": "easy"}], "line 1: field `levle`: Extra inputs"),
         (TASKS, [["not", "an", "object"]], "line 1: a JSON object is needed, this is list"),
