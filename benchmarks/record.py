@@ -1,14 +1,16 @@
 """Makes recordings: asks a model every question that its file does not answer yet, and watches how busy the machine is.
 
-A recording's seconds mean something only where the model had the machine to itself. So while it runs, the time that
-other processes get is measured: `alone` is true where the backend answers one request at a time and others never kept
-more than `ALONE_BELOW_CORES` busy on average over a stretch of `STRETCH` requests. The format is in
+An answer's seconds mean something only where the model had the machine to itself. So while it runs, the time that other
+processes get is measured: an answer keeps its seconds where one backend alone was asked and others kept less than
+`ALONE_BELOW_CORES` busy on average over its stretch of `STRETCH` requests. The format is in
 `shared/backends/recorded.py`; the weights, sampling and texts are whatever the backend's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -29,18 +31,20 @@ ALONE_BELOW_CORES: Final = 0.10
 """Other processes' share of one core below which a recording counts as made alone: a quiet system's own chores take
 0.01 to 0.05, a second model takes 1."""
 STRETCH: Final = 5
-"""Requests between two looks at the load: the worst stretch counts, so a short disturbance is not averaged away."""
-PATIENCE: Final = 500
-"""Disturbed stretches that are asked again before giving up."""
+"""Requests between two looks at the load: so few that a short disturbance is not averaged away."""
+PATIENCE: Final = 100
+"""Times that a disturbed stretch is asked again before giving up."""
 PROC_STAT: Final = Path("/proc/stat")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many answers a run added, how many were there before, and which questions got none: (id, error)."""
+    """What a run came to: answers it added, answers that were there before, answers in the file that have seconds, and
+    questions that got none: (id, error)."""
 
     added: int
     kept: int
+    timed: int
     failed: tuple[tuple[str, str], ...]
 
 
@@ -73,18 +77,23 @@ def header(
     *,
     sampling: Mapping[str, JsonValue],
     render: str = "chat",
-    slots: int = 1,
-    threads: int = 1,
+    settings: Mapping[str, JsonValue] | None = None,
     packages: Sequence[str] = (),
 ) -> Header:
     """What a new recording of `backend` on this machine says about itself. `packages` are those that shape answers."""
     identity = backend.identity
     return Header(
         schema="crossover-recording/1",
-        model=RecordedModel(provider=identity.provider, name=identity.model, sha256=identity.version, render=render),
+        model=RecordedModel(
+            provider=identity.provider,
+            name=identity.model,
+            sha256=identity.version,
+            base_url=identity.base_url,
+            render=render,
+        ),
         workload=workload,
         sampling=dict(sampling),
-        settings={"slots": slots, "threads": threads, "cache_prompt": False},
+        settings={"alone_below_cores": ALONE_BELOW_CORES, **(settings or {})},
         machine=Machine(cpu=_cpu(), cores=os.cpu_count() or 1, system=f"{platform.system()} {platform.machine()}"),
         packages={name: importlib.metadata.version(name) for name in packages},
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -93,61 +102,96 @@ def header(
 
 async def record(
     requests: Sequence[tuple[str, Request]],
-    backend: Backend,
+    backends: Sequence[Backend],
     writer: RecordingWriter,
     *,
-    slots: int = 1,
     only_alone: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Outcome:
-    """Ask, one after the other, whatever is not in the file yet. A question that fails is reported, not recorded.
+    """Ask whatever is not in the file yet, one question at a time of each backend; all are the same model.
 
-    `slots` is what the backend was made with: with more than one, times are never those of a model alone. With
-    `only_alone` a stretch during which others were busy is asked again; raises `BadInput` after `PATIENCE` of those.
+    Questions that share what comes before their last message are asked in a row, since a backend may keep that. A
+    question that fails is reported, not recorded. With `only_alone`, answers without seconds are asked again too, and
+    so is a stretch during which others were busy; raises `BadInput` after `PATIENCE` times. The stretches then come
+    in an order drawn by hash, so that a run that is broken off leaves seconds for a fair sample of the questions.
     """
-    kept = sum(recording_key(request) in writer.keys for _, request in requests)
-    left = [(item_id, request) for item_id, request in requests if recording_key(request) not in writer.keys]
-    added, disturbed = 0, 0
-    failed: list[tuple[str, str]] = []
+    if only_alone and len(backends) > 1:
+        raise BadInput("two answers at once are not alone on the machine; leave out --parallel or --alone")
     meter = LoadMeter()
-    while left:
-        stretch: list[tuple[str, str, Completion]] = []
+    if only_alone and meter.cores() is None:
+        raise BadInput(
+            "this system does not tell how busy it is, so no answer can be known to be alone; leave --alone out"
+        )
+    there = writer.timed if only_alone else writer.keys
+    distinct = {recording_key(request): (item_id, request) for item_id, request in reversed(requests)}
+    left = [question for key, question in reversed(distinct.items()) if key not in there]
+    left.sort(key=lambda each: [message.content for message in each[1].messages[:-1]])
+    cut = [left[start : start + STRETCH] for start in range(0, len(left), STRETCH)]
+    if only_alone:
+        cut.sort(key=lambda stretch: hashlib.sha256(stretch[0][0].encode()).digest())
+    stretches = iter(cut)
+    kept, added, disturbed = len(requests) - len(left), 0, 0
+    failed: list[tuple[str, str]] = []
+
+    async def ask(backend: Backend, stretch: Sequence[tuple[str, Request]]) -> bool:
+        """False where the stretch has to be asked again."""
+        nonlocal added, disturbed
+        answers: list[tuple[str, Completion, str]] = []
         refused: list[tuple[str, str]] = []
         try:
-            for item_id, request in left[:STRETCH]:
-                progress(kept + added + len(failed) + len(stretch) + len(refused), len(requests))
+            for item_id, request in stretch:
                 try:
-                    stretch.append((item_id, recording_key(request), await backend.complete(request)))
+                    answers.append((recording_key(request), await backend.complete(request), item_id))
                 except BackendError as error:
                     refused.append((item_id, str(error)))
-                    continue
-                if not only_alone:
-                    writer.add(stretch[-1][1], stretch[-1][2], item_id)
+                progress(kept + added + len(failed) + len(answers) + len(refused), len(requests))
         finally:
             load = meter.cores()
-            alone = slots == 1 and load is not None and load < ALONE_BELOW_CORES
-            if stretch and not only_alone:
-                writer.note_load(load, alone=alone)
+            alone = len(backends) == 1 and load is not None and load < ALONE_BELOW_CORES
+            if alone or not only_alone:
+                for key, completion, item_id in answers:
+                    writer.add(key, completion, item_id, alone=alone)
+                added += len(answers)
         if only_alone and not alone:
             disturbed += 1
             if disturbed > PATIENCE:
                 raise BadInput(f"other processes kept {load} cores busy; stop them and record again to go on")
-            continue
-        if only_alone:
-            for item_id, key, completion in stretch:
-                writer.add(key, completion, item_id)
-            if stretch:
-                writer.note_load(load, alone=alone)
-        left, added, failed = left[STRETCH:], added + len(stretch), failed + refused
+            return False
+        disturbed = 0
+        failed.extend(refused)
+        return True
+
+    async def work(backend: Backend) -> None:
+        for stretch in stretches:
+            while not await ask(backend, stretch):
+                pass
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for backend in backends:
+                group.create_task(work(backend))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     progress(len(requests), len(requests))
-    return Outcome(added, kept, tuple(failed))
+    timed = sum(recording_key(request) in writer.timed for _, request in requests)
+    return Outcome(added, kept, timed, tuple(failed))
 
 
 async def verify(
     requests: Sequence[tuple[str, Request]], backend: Backend, recording: Recording, n: int, seed: int
 ) -> Agreement:
-    """Ask `n` recorded questions again, chosen by `seed`, and count the texts that come out the same."""
+    """Ask `n` recorded questions again, chosen by `seed`, and count the texts that come out the same.
+
+    Raises `BadInput` where the recording is another model's, or has no answer to any of the questions.
+    """
+    model, identity = recording.header.model, backend.identity
+    if (model.name, model.sha256) != (identity.model, identity.version):
+        raise BadInput(
+            f"the recording is of {model.name} with other weights than {identity.model} has here; record anew"
+        )
     recorded = [request for _, request in requests if recording_key(request) in recording.rows]
+    if not recorded:
+        raise BadInput("the recording answers none of these questions: the workload has changed since; record anew")
     chosen = random.Random(seed).sample(recorded, min(n, len(recorded)))  # noqa: S311 - a sample, not a secret
     same = 0
     for request in chosen:

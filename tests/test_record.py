@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from benchmarks import record
 from benchmarks.record import STRETCH, Agreement, LoadMeter, header, verify
 from shared import clock
-from shared.backends.recorded import RecordedBackend, RecordingWriter, read_recording, recording_key
+from shared.backends.recorded import RecordedBackend, Recording, RecordingWriter, read_recording, recording_key
 from shared.contract import Completion, Message, Request
 from shared.errors import BackendRefused, BadInput
 from tests.fakes import Script, ScriptedBackend
 
+MANY = [(f"{number}", Request((Message("user", f"{number}"),))) for number in range(2 * STRETCH)]
 REQUESTS = [(f"item-{number}", Request((Message("user", f"question {number}"),))) for number in range(5)]
 
 
@@ -25,11 +27,11 @@ def run(
     backend: ScriptedBackend,
     requests: Sequence[tuple[str, Request]] = REQUESTS,
     *,
-    slots: int = 1,
+    copies: int = 1,
     only_alone: bool = False,
 ) -> record.Outcome:
     with RecordingWriter(path, header(backend, "builtin", sampling={"temperature": 0.0})) as writer:
-        return clock.run(record.record(requests, backend, writer, slots=slots, only_alone=only_alone))
+        return clock.run(record.record(requests, [backend] * copies, writer, only_alone=only_alone))
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_every_question_is_asked_once_and_in_order(tmp_path: Path, load: list[float]) -> None:
     backend = ScriptedBackend()
-    assert run(tmp_path / "a", backend) == record.Outcome(5, 0, ())
+    assert run(tmp_path / "a", backend) == record.Outcome(5, 0, 5, ())
     assert [request.messages[0].content for request in backend.requests] == [f"question {n}" for n in range(5)]
     recording = read_recording(tmp_path / "a")
     assert [row.id for row in recording.rows.values()] == [item_id for item_id, _ in REQUESTS]
@@ -52,26 +54,34 @@ def test_every_question_is_asked_once_and_in_order(tmp_path: Path, load: list[fl
 def test_what_is_there_already_is_not_asked_again(tmp_path: Path, load: list[float]) -> None:
     run(tmp_path / "a", ScriptedBackend(), REQUESTS[:3])
     backend = ScriptedBackend()
-    assert run(tmp_path / "a", backend) == record.Outcome(2, 3, ())
+    assert run(tmp_path / "a", backend) == record.Outcome(2, 3, 5, ())
     assert backend.calls == 2
 
 
 def test_a_question_that_fails_is_reported_and_the_others_recorded(tmp_path: Path, load: list[float]) -> None:
     backend = ScriptedBackend([Script(), Script(error=BackendRefused("too long")), Script()])
-    assert run(tmp_path / "a", backend) == record.Outcome(4, 0, (("item-1", "too long"),))
+    assert run(tmp_path / "a", backend) == record.Outcome(4, 0, 4, (("item-1", "too long"),))
     assert len(read_recording(tmp_path / "a").rows) == 4
 
 
-def test_one_disturbed_stretch_spoils_the_times(tmp_path: Path, load: list[float]) -> None:
+def test_only_the_disturbed_stretch_has_no_seconds(tmp_path: Path, load: list[float]) -> None:
     load[:] = [0.9, 0.0]
-    many = [(f"{number}", Request((Message("user", f"{number}"),))) for number in range(2 * STRETCH)]
-    run(tmp_path / "a", ScriptedBackend(), many)
-    recording = read_recording(tmp_path / "a")
-    assert (recording.header.alone, recording.header.other_load, recording.timed) == (False, 0.9, False)
+    assert run(tmp_path / "a", ScriptedBackend(), MANY).timed == STRETCH
+    rows = read_recording(tmp_path / "a").rows.values()
+    assert [row.seconds is None for row in rows] == [True] * STRETCH + [False] * STRETCH
+
+
+def test_what_has_no_seconds_is_asked_again_where_only_quiet_answers_count(tmp_path: Path, load: list[float]) -> None:
+    load[:] = [0.9, 0.0]
+    run(tmp_path / "a", ScriptedBackend(), MANY)
+    backend = ScriptedBackend()
+    assert run(tmp_path / "a", backend, MANY, only_alone=True) == record.Outcome(STRETCH, STRETCH, 2 * STRETCH, ())
+    assert backend.calls == STRETCH
+    assert len(read_recording(tmp_path / "a").rows) == 2 * STRETCH
 
 
 def test_a_disturbed_stretch_is_asked_again_where_only_quiet_ones_count(tmp_path: Path, load: list[float]) -> None:
-    load[:] = [0.9, 0.9, 0.0]
+    load[:] = [0.0, 0.9, 0.9, 0.0]  # the first look only resets the meter
     backend = ScriptedBackend()
     assert run(tmp_path / "a", backend, only_alone=True).added == 5
     assert backend.calls == 15
@@ -86,18 +96,42 @@ def test_patience_with_a_busy_machine_ends(tmp_path: Path, load: list[float], mo
     assert not read_recording(tmp_path / "a").rows
 
 
-def test_several_slots_are_never_alone(tmp_path: Path, load: list[float]) -> None:
-    run(tmp_path / "a", ScriptedBackend(), slots=2)
-    assert read_recording(tmp_path / "a").header.alone is False
+def test_several_copies_share_the_work_and_none_has_seconds(tmp_path: Path, load: list[float]) -> None:
+    backend = ScriptedBackend([Script(((0.01, "yes"),))] * (2 * STRETCH))
+    assert run(tmp_path / "a", backend, MANY, copies=2) == record.Outcome(2 * STRETCH, 0, 0, ())
+    assert backend.calls == 2 * STRETCH
+    with pytest.raises(BadInput, match="leave out --parallel or --alone"):
+        run(tmp_path / "a", backend, MANY, copies=2, only_alone=True)
+
+
+def test_questions_that_share_their_beginning_are_asked_in_a_row(tmp_path: Path, load: list[float]) -> None:
+    system = [Message("system", "one"), Message("system", "two")]
+    mixed = [(f"{number}", Request((system[number % 2], Message("user", f"{number}")))) for number in range(6)]
+    backend = ScriptedBackend()
+    run(tmp_path / "a", backend, mixed)
+    assert [request.messages[-1].content for request in backend.requests] == ["0", "2", "4", "1", "3", "5"]
+
+
+def test_an_interrupted_stretch_keeps_what_was_answered(tmp_path: Path, load: list[float]) -> None:
+    backend = ScriptedBackend([Script(((1.0, "yes"),))] * STRETCH)
+
+    async def interrupted(writer: RecordingWriter) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3.5):
+                await record.record(MANY, [backend], writer)
+
+    with RecordingWriter(tmp_path / "a", header(backend, "builtin", sampling={})) as writer:
+        clock.run(interrupted(writer), virtual=True)
+    assert len(read_recording(tmp_path / "a").rows) == 3
 
 
 def test_a_system_that_does_not_tell_its_load_is_not_taken_for_quiet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record, "PROC_STAT", tmp_path / "nothing")
-    run(tmp_path / "a", ScriptedBackend())
-    told = read_recording(tmp_path / "a").header
-    assert (told.alone, told.other_load) == (False, None)
+    assert run(tmp_path / "a", ScriptedBackend()).timed == 0
+    with pytest.raises(BadInput, match="does not tell how busy it is"):
+        run(tmp_path / "b", ScriptedBackend(), only_alone=True)
 
 
 def test_this_process_own_work_is_not_the_load_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +156,23 @@ def test_what_was_recorded_is_replayed(tmp_path: Path, load: list[float]) -> Non
     replayed = RecordedBackend(read_recording(tmp_path / "a"))
     completion = clock.run(replayed.complete(REQUESTS[2][1]))
     assert (completion.text, completion.timing) == ("yes", "recorded")
+
+
+def test_two_items_that_are_one_question_are_asked_once(tmp_path: Path, load: list[float]) -> None:
+    backend = ScriptedBackend()
+    assert run(tmp_path / "a", backend, [REQUESTS[0], ("other", REQUESTS[0][1]), REQUESTS[1]]).added == 2
+    assert [row.id for row in read_recording(tmp_path / "a").rows.values()] == ["item-0", "item-1"]
+
+
+def test_nothing_to_verify_is_no_agreement(tmp_path: Path, load: list[float]) -> None:
+    run(tmp_path / "a", ScriptedBackend())
+    recording = read_recording(tmp_path / "a")
+    with pytest.raises(BadInput, match="answers none of these questions"):
+        clock.run(verify(MANY, ScriptedBackend(), recording, 3, seed=1))
+    other = recording.header.model.model_copy(update={"sha256": "00"})
+    changed = Recording(recording.header.model_copy(update={"model": other}), recording.rows)
+    with pytest.raises(BadInput, match="with other weights"):
+        clock.run(verify(REQUESTS, ScriptedBackend(), changed, 3, seed=1))
 
 
 def test_asking_again_counts_the_texts_that_agree(tmp_path: Path, load: list[float]) -> None:
