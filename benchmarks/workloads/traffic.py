@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -40,6 +41,6 @@ def stream(items: Sequence[Item], *, repeat_share: float, zipf: float, limit: in
         if first:
             item, known = firsts[known], known + 1
         else:
-            item = rng.choices(firsts[:known], cum_weights=totals[:known])[0]
+            item = firsts[bisect(totals, rng.random() * totals[known - 1], 0, known - 1)]
         asked.append(Asked(number, item, not first))
     return asked[:limit]
