@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    compare = commands.add_parser("compare", help="answer the same requests with both pipelines and report")
+    compare = commands.add_parser("compare", help="answer the same requests with both systems and report")
     _scenario_arguments(compare)
     compare.add_argument("--live", action="store_true", help="answer with the real local models, not their recordings")
     compare.add_argument("--limit", type=_count, metavar="N", help="answer only the first N requests")
@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes any free one")
     serve.set_defaults(run=_serve)
+
+    init = commands.add_parser("init", help="write a scenario file to begin with")
+    init.add_argument("file", nargs="?", type=Path, default=Path("crossover.toml"), metavar="FILE")
+    init.set_defaults(run=_init)
+
+    check = commands.add_parser("check", help="check a scenario without asking anybody")
+    check.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: crossover.toml, or the preset")
+    check.set_defaults(run=_check)
 
     models = commands.add_parser("models", help="list, fetch, check and burn the local models")
     kinds = models.add_subparsers(metavar="ACTION", required=True)
@@ -83,7 +91,10 @@ def _parser() -> argparse.ArgumentParser:
         "--model", required=True, metavar="M", help="local:NAME (or NAME), litellm:NAME or http:URL#MODEL"
     )
     record.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder, or builtin (default)")
-    record.add_argument("--part", choices=("training", "test"), default="test", help="which items (default: test)")
+    record.add_argument("--part", choices=("training", "test"), help="which items (default: both, one after the other)")
+    record.add_argument("--task", action="append", default=[], metavar="T", help="only items of this task (repeatable)")
+    record.add_argument("--samples", type=_count, metavar="N", help="N sampled answers a question, at temperature 0.7")
+    record.add_argument("--parallel", type=_count, default=1, metavar="N", help="ask N copies of the model at once")
     record.add_argument("--alone", action="store_true", help="keep only answers given while nothing else was running")
     record.add_argument(
         "--verify", type=_count, metavar="N", help="ask N recorded questions again and compare the texts"
@@ -97,13 +108,42 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--small", required=True, metavar="NAME", help="recording of the small model")
     train.add_argument("--large", required=True, metavar="NAME", help="recording of the large model")
     train.add_argument("--quality-loss", type=float, default=0.02, metavar="Q", help="score that routing may lose")
+    train.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder (default: the built-in one)")
     train.set_defaults(run=_classifier_train)
+
+    importing = commands.add_parser("import", help="make a workload, or a log, out of a table or a gateway's log")
+    importing.add_argument("file", type=Path, metavar="FILE", help="CSV, JSON Lines, JSON or Parquet, by its ending")
+    importing.add_argument("--out", type=Path, metavar="DIR", help="the folder to make (default: FILE's name, here)")
+    importing.add_argument("--prompt", metavar="COL", help="column of the questions; a.b for b within a")
+    importing.add_argument("--reference", metavar="COL", help="column of the right answers")
+    importing.add_argument("--scorer", metavar="S", help="label, numeric, short_answer or json_fields")
+    for name in ("small", "large", "direct"):
+        importing.add_argument(f"--{name}", metavar="COL", help=f"outcomes of the {name} model: true, false, 0..1")
+        importing.add_argument(f"--{name}-text", metavar="COL", help=f"answers of the {name} model, to be scored")
+    importing.add_argument("--group", metavar="COL", help="rows alike here are never split up (paraphrases, a user)")
+    importing.add_argument("--task", metavar="COL", help="column of the tasks, or topics, to report one by one")
+    importing.add_argument("--from", dest="source", choices=("litellm", "langfuse"), help="a log of this gateway")
+    importing.add_argument("--strict", action="store_true", help="refuse the file if any row cannot be used")
+    importing.set_defaults(run=_import)
+
+    workload = commands.add_parser("workload", help="look into a workload")
+    steps = workload.add_subparsers(metavar="ACTION", required=True)
+    check = steps.add_parser("check", help="find what is wrong with a workload, and where it is alike or too easy")
+    check.add_argument(
+        "path", nargs="?", type=Path, metavar="FILE", help="a workload folder, or one of its *.jsonl (default: builtin)"
+    )
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument("--show", action="store_true", help="show the texts of items that are alike")
+    check.set_defaults(run=_workload_check)
+    tables = steps.add_parser("tables", help="what the recorded models get right, as Markdown")
+    tables.add_argument("path", nargs="?", type=Path, metavar="DIR", help="a workload folder (default: builtin)")
+    tables.set_defaults(run=_workload_tables)
     return parser
 
 
 def _scenario_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "scenario", nargs="?", type=Path, metavar="SCENARIO", help="a TOML file (default: the preset alone)"
+        "scenario", nargs="?", type=Path, metavar="SCENARIO", help="a TOML file (default: crossover.toml or the preset)"
     )
     parser.add_argument("--preset", metavar="P", help="hardwired (default) or between")
     parser.add_argument("--small", metavar="M", help=f"the cascade's small model: {MODEL_HELP}")
@@ -128,8 +168,9 @@ def _dollars(text: str) -> float:
 def _compare(args: argparse.Namespace) -> int:
     from benchmarks import compare, scenario
 
+    file = scenario.default_file(args.scenario)
     chosen = scenario.load(
-        args.scenario, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live,
+        file, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live,
         limit=args.limit, seed=args.seed,
     )  # fmt: skip
     if args.dry_run:
@@ -146,10 +187,23 @@ def _explain(args: argparse.Namespace) -> int:
 def _serve(args: argparse.Namespace) -> int:
     from benchmarks import scenario, serving
 
+    file = scenario.default_file(args.scenario)
     chosen = scenario.load(
-        args.scenario, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live
+        file, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live
     )
     return serving.serve_arm(args.arm, chosen, args.host, args.port)
+
+
+def _init(args: argparse.Namespace) -> int:
+    from benchmarks import init
+
+    return init.init(args.file)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from benchmarks import init
+
+    return init.check(args.file)
 
 
 def _models_list(_: argparse.Namespace) -> int:
@@ -179,13 +233,46 @@ def _models_burn(args: argparse.Namespace) -> int:
 def _record(args: argparse.Namespace) -> int:
     from benchmarks import recording
 
-    return recording.run(args.model, args.workload, args.part, alone=args.alone, verify=args.verify, seed=args.seed)
+    return recording.run(
+        args.model, args.workload, args.part, samples=args.samples, tasks=args.task, parallel=args.parallel,
+        alone=args.alone, verify=args.verify, seed=args.seed,
+    )  # fmt: skip
 
 
 def _classifier_train(args: argparse.Namespace) -> int:
     from benchmarks import training
 
-    return training.train(args.small, args.large, args.quality_loss)
+    return training.train(args.small, args.large, args.quality_loss, args.workload)
+
+
+def _import(args: argparse.Namespace) -> int:
+    from benchmarks.workloads import importing
+    from benchmarks.workloads.from_table import NAMES, Columns
+
+    given = vars(args)
+    columns = Columns(
+        prompt=args.prompt,
+        reference=args.reference,
+        scorer=args.scorer,
+        outcomes={name: given[name] for name in NAMES if given[name]},
+        texts={name: given[f"{name}_text"] for name in NAMES if given[f"{name}_text"]},
+        group=args.group,
+        task=args.task,
+    )
+    return importing.run(args.file, args.out, columns, args.source, strict=args.strict)
+
+
+def _workload_tables(args: argparse.Namespace) -> int:
+    from benchmarks.workloads import tables, workload
+
+    print(tables.tables(args.path or workload.BUILTIN))
+    return 0
+
+
+def _workload_check(args: argparse.Namespace) -> int:
+    from benchmarks.workloads import checking
+
+    return checking.run(args.path, as_json=args.json, show=args.show)
 
 
 if __name__ == "__main__":

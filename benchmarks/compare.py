@@ -1,4 +1,4 @@
-"""The main job: the same stream of requests to both pipelines, one table, `report.json` and `requests.jsonl`."""
+"""The main job: the same stream of requests to both systems, one table, `report.json` and `requests.jsonl`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import run
 from benchmarks.budget import Budget, estimate
 from benchmarks.progress import Progress
+from benchmarks.quality import outcome
 from benchmarks.report import document, terminal
 from benchmarks.rows import Row
-from benchmarks.scenario import ARMS, Arm, Scenario
-from benchmarks.targets.builtin import Target, check_place, open_target
+from benchmarks.scenario import ARMS, Arm, Http, Python, Scenario, own_price
+from benchmarks.targets import log
+from benchmarks.targets.builtin import check_place, open_target, recording_file
+from benchmarks.targets.target import Target
 from benchmarks.workloads import traffic, workload
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Workload
-from shared import clock, pricing
+from shared import clock
+from shared.backends.recorded import read_recording
 from shared.errors import BadInput
 
 
@@ -28,13 +33,11 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
     """Compare and write to `out`. Returns 0, or 130 where it was interrupted: what was answered is kept.
 
     Raises `BadInput` before anything is asked where a model cannot be had or `out` cannot be written, and after it
-    where one of the pipelines answered nothing.
+    where one of the systems answered nothing.
     """
+    questions = asked_by(scenario)
     for place in scenario.places.values():
-        check_place(place)
-    for price in scenario.named_prices.values():
-        if price is not None:
-            pricing.find(price)
+        check_place(place, scenario.workload_folder)
     budget = Budget(scenario, max_usd)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -42,30 +45,86 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
             pass
     except OSError as error:
         raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
-    return clock.run(_compare(scenario, out, budget))
+    return clock.run(_compare(scenario, questions, out, budget))
 
 
 def dry_run(scenario: Scenario) -> int:
     """Print what the comparison would ask, and about what it would cost. Asks nobody."""
-    questions, stream = _stream(scenario)
-    print(estimate(scenario, questions, stream))
+    questions = asked_by(scenario)
+    print(estimate(scenario, questions.workload, questions.stream))
     return 0
 
 
-def _stream(scenario: Scenario) -> tuple[Workload, list[Asked]]:
-    questions = workload.load()
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What both systems are asked, and the logs that it comes from, if any."""
+
+    workload: Workload
+    stream: list[Asked]
+    logs: Mapping[Arm, Target] = field(default_factory=dict)
+
+
+def asked_by(scenario: Scenario) -> Questions:
+    """The questions of the scenario's logs or of its workload.
+
+    Raises `BadInput` where they cannot be read, or have graded outcomes and a system would answer them anew.
+    """
+    questions = _read(scenario)
+    if any(questions.workload.scorer(asked.item) == "outcome" for asked in questions.stream):
+        if any(isinstance(chosen, Http | Python) for chosen in scenario.arms.values()):
+            raise BadInput(outcome.UNGRADABLE)
+        for place in sorted(set(scenario.places.values())):
+            kind, _, name = place.partition(":")
+            if kind != "recorded":
+                raise BadInput(f"{place}: {outcome.UNGRADABLE}")
+            file = recording_file(name, "test", scenario.workload_folder)
+            if read_recording(file).header.model.provider != "imported":
+                raise BadInput(f"{file} holds a model's answers, no outcomes: {outcome.UNGRADABLE}")
+    return questions
+
+
+def _read(scenario: Scenario) -> Questions:
     mix = scenario.traffic
-    return questions, traffic.stream(
-        questions.split("test"),
-        repeat_share=mix.repeat_share,
-        zipf=mix.zipf,
-        limit=mix.limit,
-        seed=scenario.seed,
-    )
+    if scenario.logs:
+        found = log.traffic(scenario.logs, scenario.quality.scorer, mix.limit)
+        return Questions(found.workload, found.stream, found.targets)
+    questions = workload.load(scenario.workload_folder)
+    items = questions.split("test")
+    if not items:
+        raise BadInput(
+            f"{scenario.workload_folder} has no test questions: no group falls into the test split; add some"
+        )
+    stream = traffic.stream(items, repeat_share=mix.repeat_share, zipf=mix.zipf, limit=mix.limit, seed=scenario.seed)
+    return Questions(questions, stream)
 
 
-async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
-    questions, stream = _stream(scenario)
+async def open_arm(arm: Arm, scenario: Scenario, questions: Questions, scratch: Path) -> Target:
+    """The system of one arm, ready to be asked. The caller closes it. Raises `BadInput` where it cannot be had."""
+    chosen = scenario.arms[arm]
+    if arm in questions.logs:
+        return questions.logs[arm]
+    if isinstance(chosen, Http):
+        from benchmarks.targets.http import open_http
+
+        return open_http(arm, chosen, scenario.deadline_s)
+    if isinstance(chosen, Python):
+        from benchmarks.targets.python import PythonTarget
+
+        target = PythonTarget(
+            arm,
+            callable=chosen.callable,
+            interpreter=chosen.interpreter or sys.executable,
+            folder=scenario.folder,
+            price=own_price(chosen.price),
+        )
+        await target.start()
+        return target
+    return open_target(arm, scenario, scratch / "cache")
+
+
+async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget) -> int:
+    stream = questions.stream
+    impatient = frozenset(arm for arm, chosen in scenario.arms.items() if isinstance(chosen, Http | Python))
     rows: list[Row] = []
     targets: list[Target] = []
     stopped, code, begun = None, 0, time.monotonic()
@@ -80,15 +139,16 @@ async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
             for arms in [(arm,) for arm in ARMS] if scenario.one_by_one else [ARMS]:
                 async with AsyncExitStack() as closing:
                     for arm in arms:
-                        target = open_target(arm, scenario, Path(scratch) / "cache")
-                        closing.push_async_callback(target.pipeline.aclose)
+                        target = await open_arm(arm, scenario, questions, Path(scratch))
+                        closing.push_async_callback(target.aclose)
                         targets.append(target)
                     opened = targets[-len(arms) :]
                     deadline_s, seed = scenario.deadline_s, scenario.seed
                     try:
                         await run.interleaved(
-                            stream, opened, questions, seed=seed, deadline_s=deadline_s, keep=keep, allow=budget.check
-                        )
+                            stream, opened, questions.workload, seed=seed, deadline_s=deadline_s, keep=keep,
+                            allow=budget.check, impatient=impatient & frozenset(arms),
+                        )  # fmt: skip
                     except run.BudgetReached as reached:  # the other arm gets what this one was asked
                         stopped = str(reached)
                         stream = stream[: len(rows) // len(arms)]
@@ -108,11 +168,11 @@ async def _compare(scenario: Scenario, out: Path, budget: Budget) -> int:
             return code
     report = document.build(
         scenario,
-        questions,
+        questions.workload,
         targets,
         paired,
         order="one arm after the other" if scenario.one_by_one else "interleaved",
-        stopped=stopped and f"{stopped}; both pipelines were asked {len(paired) // 2} requests",
+        stopped=stopped and f"{stopped}; both were asked {len(paired) // 2} requests",
         seconds=time.monotonic() - begun,
     )
     document.write_report(out, report)

@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.scenario import Arm
 from benchmarks.workloads.traffic import Asked
-from shared.contract import Completion, Request
+from shared.contract import Completion, Request, Usage
 from shared.steps import Step
 
 CALLS: Final = ("small", "large", "call")
@@ -25,7 +25,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One request answered, or not, by one arm. Seconds and US dollars; None is not measured."""
+    """One request answered, or not, by one arm. Seconds and US dollars; None is not measured.
+
+    `score` is None where there is no reference, `steps` where the target does not tell what it did.
+    """
 
     asked: Asked
     request: Request
@@ -33,21 +36,27 @@ class Row:
     text: str | None
     model: str | None
     error: str | None
-    score: Score
+    score: Score | None
     latency_s: float | None
     overhead_s: float | None
     cost_usd: float | None
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] | None
+    usage: Usage = Usage()
 
     @property
     def calls(self) -> list[Completion]:
-        """Every completion that was paid for, used or not."""
-        return [step.completion for step in self.steps if step.completion]
+        """Every completion that was paid for, used or not, as far as the target tells."""
+        return [step.completion for step in self.steps or () if step.completion]
+
+    @property
+    def usages(self) -> list[Usage]:
+        """The tokens of each call, or of the whole request where the target does not tell its calls."""
+        return [self.usage] if self.steps is None else [call.usage for call in self.calls]
 
     @property
     def hit(self) -> bool:
-        """Whether the answer came from the cache, exact or semantic."""
-        return any(step.kind in ("cache", "similar") and step.outcome == "ok" for step in self.steps)
+        """Whether the answer is told to have come from the cache, exact or semantic."""
+        return any(step.kind in ("cache", "similar") and step.outcome == "ok" for step in self.steps or ())
 
 
 def by_arm(rows: Sequence[Row]) -> Mapping[Arm, list[Row]]:

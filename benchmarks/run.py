@@ -7,84 +7,55 @@ answer at once; live models on this machine would slow each other down, so there
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from benchmarks.quality.score import score
-from benchmarks.rows import CALLS, Row, Score
+from benchmarks.rows import Row, Score
 from benchmarks.scenario import Arm
-from benchmarks.targets.builtin import Target
+from benchmarks.targets.target import Reply, Target
 from benchmarks.workloads.traffic import Asked
-from benchmarks.workloads.workload import Workload
-from shared.clock import now
-from shared.contract import Answer, Request
-from shared.errors import CrossoverError, MissingRecording
-from shared.run import answer
-from shared.steps import Background, Step
+from benchmarks.workloads.workload import Item, Workload
+from shared.contract import Request
+from shared.errors import BadInput
+
+ALIKE: Final = 3
+"""Failures of one kind after which a system that has answered nothing is taken to be out of reach."""
+REFERENCE_FREE: Final = frozenset({"outcome"})
+"""Scorers that read the score off the answer."""
 
 
 class BudgetReached(Exception):
     """The next request could cost more than is left."""
 
 
-async def ask(asked: Asked, request: Request, target: Target, workload: Workload, background: Background) -> Row:
-    """One request to one target, scored. Work after the answer is awaited here, off the answer's clock."""
-    begun = now()
-    got: Answer | None = None
-    error = None
-    steps: Sequence[Step] = ()
-    try:
-        got = await answer(target.pipeline, request, background)
-        steps = got.steps
-    except CrossoverError as caught:
-        error = f"{type(caught).__name__}: {caught}"
-        steps = caught.steps
-    seconds = now() - begun
-    await background.drain()
-    _refuse_gaps(steps)
-    graded = score(got.text, asked.item, workload) if got else Score(0.0, "no answer")
+async def ask(asked: Asked, request: Request, target: Target, workload: Workload) -> Row:
+    """One request to one target, scored."""
+    reply = await target.ask(asked, request)
     return Row(
         asked,
         request,
         target.arm,
-        got.text if got else None,
-        got.completion.model if got else None,
-        error,
-        graded,
-        _latency_s(seconds, steps) if got else None,
-        seconds - sum(step.seconds for step in steps if step.kind in (*CALLS, "pause")),
-        _cost_usd(steps, target),
-        tuple(steps),
+        reply.text,
+        reply.model,
+        reply.error,
+        _graded(reply, asked.item, workload),
+        reply.latency_s,
+        reply.overhead_s,
+        reply.cost_usd,
+        reply.steps,
+        reply.usage,
     )
 
 
-def _refuse_gaps(steps: Sequence[Step]) -> None:
-    """A question that was never recorded is a wrong input, not a wrong answer, even where a fallback hid it."""
-    for step in steps:
-        if step.detail.startswith(MissingRecording.__name__):
-            raise MissingRecording(step.detail.partition(": ")[2])
-
-
-def _latency_s(seconds: float, steps: Sequence[Step]) -> float | None:
-    """What passed here, and the recorded seconds of replayed calls, which did not pass here."""
-    for step in steps:
-        if step.completion and step.completion.timing != "measured":
-            if step.completion.seconds is None:
-                return None
-            seconds += step.completion.seconds
-    return seconds
-
-
-def _cost_usd(steps: Sequence[Step], target: Target) -> float | None:
-    total = 0.0
-    for step in steps:
-        if step.completion:
-            cost = target.prices[step.kind].cost(step.completion.usage)
-            if cost is None:
-                return None
-            total += cost
-        elif step.kind in CALLS:
-            return None  # a call that failed may have been charged
-    return total
+def _graded(reply: Reply, item: Item, workload: Workload) -> Score | None:
+    """None where there is nothing to compare: no reference, or an answer whose text was not kept."""
+    if item.reference is None and workload.scorer(item) not in REFERENCE_FREE:
+        return None
+    if reply.error is not None:
+        return Score(0.0, "no answer")
+    return None if reply.text is None else score(reply.text, item, workload)
 
 
 async def interleaved(
@@ -96,15 +67,25 @@ async def interleaved(
     deadline_s: float,
     keep: Callable[[Row], None],
     allow: Callable[[Request, Arm], None],
+    impatient: frozenset[Arm] = frozenset(),
 ) -> None:
     """Ask all targets each request, in an order drawn anew each time.
 
-    `keep` gets each row as it comes; `allow` may raise `BudgetReached` before a request is asked.
+    `keep` gets each row as it comes; `allow` may raise `BudgetReached` before a request is asked. Raises `BadInput`
+    where one of the `impatient` arms fails `ALIKE` times in the same way from the start: a wrong address must not take
+    an hour.
     """
     rng = random.Random(seed)  # noqa: S311  # a seeded order, no secret
-    background = Background()
+    watched: dict[Arm, list[str]] = {arm: [] for arm in impatient}
     for asked in stream:
         request = workload.request(asked.item, deadline_s=deadline_s)
         for target in rng.sample(targets, len(targets)):
             allow(request, target.arm)
-            keep(await ask(asked, request, target, workload, background))
+            row = await ask(asked, request, target, workload)
+            keep(row)
+            if target.arm in watched:
+                watched[target.arm].append(re.sub(r"\d+", "0", row.error or ""))
+                if len(set(watched[target.arm])) > 1 or not row.error:
+                    del watched[target.arm]
+                elif len(watched[target.arm]) == ALIKE:
+                    raise BadInput(f"the first {ALIKE} requests to {target.arm} all failed alike: {row.error}")

@@ -1,28 +1,59 @@
-"""What was asked for: a preset, a TOML file over it, flags over both.
+"""What was asked for: a preset, a TOML file over it, flags over both. `crossover init` writes a file to begin with.
 
     seed = 7
-    [traffic]  repeat_share = 0.31
-    [legacy]   small = "recorded:qwen-0.5b"  large = "recorded:qwen-1.5b"  small_price = "..."  large_price = "..."
-    [direct]   model = "recorded:qwen-0.5b-burnt-3-6"  price = "..."
+    [traffic]  workload = "builtin"  repeat_share = 0.31
+    [legacy]   kind = "builtin"  small = "recorded:qwen-0.5b"  large = "recorded:qwen-1.5b"  small_price = "..."
+    [direct]   kind = "http"  base_url = "https://host/v1"  model = "..."  price = { input = 0.15, output = 0.60 }
 
-Each model place takes `recorded:NAME`, `local:NAME`, `litellm:NAME` or `http:URL#MODEL`. `[legacy.settings]` takes
-the legacy pipeline's own knobs; the direct one has none.
+`[legacy]` and `[direct]` each take one of four kinds: `builtin` (the pipeline of this repo), `http`, `python` or `log`.
+Each model place of a built-in pipeline takes `recorded:NAME`, `local:NAME`, `litellm:NAME` or `http:URL#MODEL`.
+`[legacy.settings]` takes the legacy pipeline's own knobs; the direct one has none. Relative paths are relative to the
+file. Its JSON Schema is `scenario.schema.json`, beside this module.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import tomllib
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    Tag,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
+from benchmarks.toml_source import TomlSource, nearest
+from benchmarks.workloads.workload import BUILTIN, ScorerName
 from legacy_pipeline.settings import Settings as LegacySettings
+from shared import pricing
 from shared.errors import BadInput
+from shared.pricing import Price
 
 KINDS: Final = ("recorded", "local", "litellm", "http")
+DEFAULT_FILE: Final = Path("crossover.toml")
+KEY_VARIABLE: Final = "CROSSOVER_API_KEY"
+OWN: Final = "given in the scenario file"
+VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A reference to an environment variable, where one is allowed: in the values of headers."""
+PLACEHOLDER: Final = re.compile(r"\{\{ *(\w*) *\}\}")
+PLACEHOLDERS: Final = ("input", "task", "id", "messages")
+
+Arm = Literal["legacy", "direct"]
+ARMS: Final[tuple[Arm, Arm]] = ("legacy", "direct")
 
 
 def _known_kind(text: str) -> str:
@@ -32,27 +63,70 @@ def _known_kind(text: str) -> str:
     if kind == "http":
         url = urlsplit(name)
         if "@" in url.netloc:
-            raise ValueError("the URL holds a user or a password; put the key into CROSSOVER_API_KEY")
+            raise ValueError(f"the URL holds a user or a password; put the key into {KEY_VARIABLE}")
         if not (url.scheme in ("http", "https") and url.netloc and url.fragment):
             raise ValueError(f"{text!r} needs a URL and a model: http:https://host/v1#MODEL")
     return text
 
 
-ModelPlace = Annotated[str, AfterValidator(_known_kind)]
+def _url(text: str) -> str:
+    url = urlsplit(text)
+    if "@" in url.netloc:
+        raise ValueError("the URL holds a user or a password; put the key into an environment variable")
+    if url.scheme not in ("http", "https") or not url.netloc:
+        raise ValueError("this is no URL; write one like https://host/path")
+    return text
+
+
+def _price_name(name: str) -> str:
+    try:
+        pricing.find(name)
+    except BadInput as error:
+        raise ValueError(f"{error}, or a table like {{ input = 0.15, output = 0.60 }}") from None
+    return name
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class OwnPrice(_Strict):
+    """A price of your own: US dollars per million tokens, `input` and `output`, or per call."""
+
+    input: float | None = Field(default=None, ge=0, description="US dollars per million tokens in.")
+    output: float | None = Field(default=None, ge=0, description="US dollars per million tokens out.")
+    per_call: float | None = Field(default=None, ge=0, description="US dollars a call, whatever its tokens.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        tokens = [self.input is not None, self.output is not None]
+        if any(tokens) == (self.per_call is not None) or any(tokens) != all(tokens):
+            raise ValueError("write either { input = ..., output = ... } or { per_call = ... }")
+        return self
+
+
+def _price_tag(value: object) -> str:
+    return "table" if isinstance(value, dict | OwnPrice) else "name"
+
+
+PriceSpec = Annotated[
+    Annotated[str, AfterValidator(_price_name), Tag("name")] | Annotated[OwnPrice, Tag("table")],
+    Discriminator(_price_tag),
+]
+"""The name of a list price, or a table of one's own."""
+ModelPlace = Annotated[str, AfterValidator(_known_kind)]
+Text = Annotated[str, Field(min_length=1)]
+
+
 class Traffic(_Strict):
-    """Every test question once, in random order, and repeats among them.
+    """Every test question once, in random order, and repeats among them. Where an arm is a log, the log is the traffic.
 
     A repeat asks a question again that was asked before, the popular ones more often: popularity follows a Zipf law
     over a random ranking. The default share is what a study of real users' questions found (MeanCache, arXiv
     2403.02694: about 31 %).
     """
 
+    workload: Text = Field(default="builtin", description='"builtin", or a folder with tasks.toml and *.jsonl.')
     repeat_share: float = Field(
         default=0.31, ge=0, le=0.99, description="Share of requests that repeat an earlier one."
     )
@@ -60,21 +134,143 @@ class Traffic(_Strict):
     limit: int | None = Field(default=None, ge=1, description="Stop after so many requests; None: all.")
 
 
-class Legacy(_Strict):
-    """The two models of the legacy pipeline and what their tokens cost."""
+class Quality(_Strict):
+    """How the answers of a log are scored; the tasks of a workload name their own scorers."""
 
+    scorer: ScorerName | None = Field(
+        default=None, description="None: by what is expected: a text, a number or an object."
+    )
+
+
+class Legacy(_Strict):
+    """The legacy pipeline of this repo: its two models and what their tokens cost."""
+
+    kind: Literal["builtin"] = "builtin"
     small: ModelPlace
     large: ModelPlace
-    small_price: str | None = None
-    large_price: str | None = None
+    small_price: PriceSpec | None = None
+    large_price: PriceSpec | None = None
     settings: LegacySettings = LegacySettings()
 
 
 class Direct(_Strict):
-    """The one model of the direct pipeline."""
+    """The direct pipeline of this repo: its one model and what its tokens cost."""
 
+    kind: Literal["builtin"] = "builtin"
     model: ModelPlace
-    price: str | None = None
+    price: PriceSpec | None = None
+
+
+class ResponsePaths(_Strict):
+    """Where a JSON answer holds what: keys and indices joined by dots, like `choices.0.message.content`."""
+
+    text: Text
+    model: Text | None = None
+    input_tokens: Text | None = None
+    output_tokens: Text | None = None
+    cost_usd: Text | None = None
+    stage: Text | None = Field(default=None, description="What answered: cache, small, large or call.")
+
+
+class Http(_Strict):
+    """A running service: an OpenAI-compatible API (`base_url` and `model`) or any JSON endpoint (`url`, `response`).
+
+    In the first form the model sees the workload's whole prompt. In the second `{{input}}`, `{{task}}` and `{{id}}` in
+    `url` and `body` are the item's own, and a text that is exactly `{{messages}}` becomes the list of messages.
+    """
+
+    kind: Literal["http"]
+    base_url: Annotated[str, AfterValidator(_url)] | None = Field(
+        default=None, description="The API's address up to and including its version: https://host/v1"
+    )
+    model: Text | None = None
+    api_key_env: Text | None = Field(
+        default=None, description=f"The environment variable that holds the key; default: {KEY_VARIABLE}, if it is set."
+    )
+    url: Annotated[str, AfterValidator(_url)] | None = None
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = Field(default={}, description="Values may hold ${VARIABLE} of the environment.")
+    body: JsonValue = Field(default=None, description="A table, or a text that is JSON.")
+    response: ResponsePaths | None = None
+    price: PriceSpec | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        openai = {"base_url", "model", "api_key_env"} & self.model_fields_set
+        own = {"url", "method", "headers", "body", "response"} & self.model_fields_set
+        if openai and own:
+            raise ValueError(
+                f"{' and '.join(sorted(openai))} are for an OpenAI-compatible API, {' and '.join(sorted(own))} for any "
+                "other endpoint; leave out the ones or the others"
+            )
+        if own:
+            if self.url is None or self.response is None:
+                raise ValueError("an endpoint needs a url, and a table `response` with the path `text`")
+            self._check_templates()
+        elif self.base_url is None or self.model is None:
+            raise ValueError("an OpenAI-compatible API needs base_url and model; any other endpoint url and response")
+        return self
+
+    def _check_templates(self) -> None:
+        found = {name for text in [self.url or "", *_texts(self.template)] for name in PLACEHOLDER.findall(text)}
+        for name in sorted(found - set(PLACEHOLDERS)):
+            raise ValueError(f"placeholder {{{{{name}}}}} is unknown{nearest(name, PLACEHOLDERS)}")
+        if not found & {"input", "messages"}:
+            raise ValueError("neither body nor url holds {{input}} or {{messages}}, so every request would be the same")
+        if "messages" in PLACEHOLDER.findall(self.url or "") or any(
+            text != "{{messages}}" for text in _texts(self.template) if "messages" in PLACEHOLDER.findall(text)
+        ):
+            raise ValueError('{{messages}} becomes a list, so it stands alone in the body: "{{messages}}"')
+
+    @property
+    def template(self) -> JsonValue:
+        """The body as a value with placeholders."""
+        if not isinstance(self.body, str):
+            return self.body
+        try:
+            parsed: JsonValue = json.loads(self.body)
+        except ValueError as error:
+            raise ValueError(f'body is no JSON ({error}); placeholders stand in quotes: "{{{{input}}}}"') from None
+        return parsed
+
+    @field_serializer("headers")
+    def _no_secrets(self, headers: dict[str, str]) -> dict[str, str]:
+        return {name: value if VARIABLE.search(value) else "(not shown)" for name, value in headers.items()}
+
+    @field_serializer("url")
+    def _no_query(self, url: str | None) -> str | None:
+        address, query, _ = (url or "").partition("?")
+        return f"{address}?(not shown)" if query else url
+
+
+class Python(_Strict):
+    """A function of yours, run in a process of its own."""
+
+    kind: Literal["python"]
+    callable: str = Field(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", description="package.module:function, sync or async."
+    )
+    interpreter: Text | None = Field(default=None, description="The Python that has its packages; default: this one.")
+    price: PriceSpec | None = None
+
+
+class Log(_Strict):
+    """Answers that were given earlier: JSON Lines, one request a line."""
+
+    kind: Literal["log"]
+    path: Text
+
+
+AnyLegacy = Annotated[Legacy | Http | Python | Log, Field(discriminator="kind")]
+AnyDirect = Annotated[Direct | Http | Python | Log, Field(discriminator="kind")]
+
+
+class Call(NamedTuple):
+    """One kind of call that an arm makes: whom it asks, at what price, and whether that may cost money."""
+
+    whom: str
+    price: str | OwnPrice | None
+    paid: bool
 
 
 class Scenario(_Strict):
@@ -84,26 +280,94 @@ class Scenario(_Strict):
     seed: int = 7
     deadline_s: float = Field(default=120.0, gt=0, description="Seconds each request may take.")
     traffic: Traffic = Traffic()
-    legacy: Legacy
-    direct: Direct
+    quality: Quality = Quality()
+    legacy: AnyLegacy
+    direct: AnyDirect
     stand_ins: dict[str, str] = Field(
         default_factory=dict, description="What the small, large and call model stand for."
     )
+    _folder: Path = PrivateAttr(default=Path())
+
+    def model_post_init(self, context: object) -> None:
+        if isinstance(context, Path):
+            self._folder = context
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths are relative to: the scenario file's folder."""
+        return self._folder
+
+    def path(self, written: str) -> Path:
+        """A path of the scenario file."""
+        return self._folder / Path(written).expanduser()
+
+    @property
+    def workload_folder(self) -> Path:
+        """Where the questions are, and with them their recordings."""
+        return BUILTIN if self.traffic.workload == "builtin" else self.path(self.traffic.workload)
+
+    @property
+    def arms(self) -> Mapping[Arm, Legacy | Direct | Http | Python | Log]:
+        return {"legacy": self.legacy, "direct": self.direct}
+
+    @property
+    def logs(self) -> Mapping[Arm, Path]:
+        """The log of each arm that is one."""
+        return {name: self.path(arm.path) for name, arm in self.arms.items() if isinstance(arm, Log)}
 
     @property
     def places(self) -> dict[str, str]:
-        """The model of each kind of call."""
-        return {"small": self.legacy.small, "large": self.legacy.large, "call": self.direct.model}
+        """The model of each kind of call that a built-in pipeline makes."""
+        places: dict[str, str] = {}
+        if isinstance(self.legacy, Legacy):
+            places |= {"small": self.legacy.small, "large": self.legacy.large}
+        if isinstance(self.direct, Direct):
+            places["call"] = self.direct.model
+        return places
+
+    @property
+    def calls(self) -> dict[tuple[Arm, str], Call]:
+        """Every kind of call of either arm. A log makes none."""
+        calls: dict[tuple[Arm, str], Call] = {}
+        for name, arm in self.arms.items():
+            if isinstance(arm, Legacy):
+                calls[name, "small"] = Call(arm.small, arm.small_price, _is_paid(arm.small))
+                calls[name, "large"] = Call(arm.large, arm.large_price, _is_paid(arm.large))
+            elif isinstance(arm, Direct):
+                calls[name, "call"] = Call(arm.model, arm.price, _is_paid(arm.model))
+            elif isinstance(arm, Http):
+                whom = f"{arm.model} at {arm.base_url}" if arm.base_url else str(arm.url).partition("?")[0]
+                calls[name, "call"] = Call(whom, arm.price, paid=True)
+            elif isinstance(arm, Python):
+                calls[name, "call"] = Call(arm.callable, arm.price, paid=True)
+        return calls
 
     @property
     def one_by_one(self) -> bool:
         """Whether the arms must run one after the other: models live on this machine slow each other down."""
         return any(place.startswith("local:") for place in self.places.values())
 
-    @property
-    def named_prices(self) -> dict[str, str | None]:
-        """The list price named for each kind of call."""
-        return {"small": self.legacy.small_price, "large": self.legacy.large_price, "call": self.direct.price}
+
+def _is_paid(place: str) -> bool:
+    return place.startswith(("litellm:", "http:"))
+
+
+def own_price(spec: str | OwnPrice | None) -> Price:
+    """The price of a scenario file: of the list, one's own, or unknown."""
+    if spec is None:
+        return pricing.UNKNOWN
+    if isinstance(spec, str):
+        return pricing.find(spec)
+    return Price("own", spec.input, spec.output, OWN, per_call_usd=spec.per_call)
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Every text inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 PRESETS: Final[dict[str, dict[str, Any]]] = {
@@ -140,6 +404,14 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+def default_file(file: Path | None) -> Path | None:
+    """The file that was named, or else `crossover.toml` where there is one, which is said on stderr."""
+    if file is None and DEFAULT_FILE.is_file():
+        print(f"crossover: scenario {DEFAULT_FILE}", file=sys.stderr)
+        return DEFAULT_FILE
+    return file
+
+
 def load(
     file: Path | None = None,
     *,
@@ -151,58 +423,59 @@ def load(
     limit: int | None = None,
     seed: int | None = None,
 ) -> Scenario:
-    """The scenario of a file, or of a preset without one, with flags over it. Raises `BadInput`."""
-    where, given = "the command line", {}
-    if file:
-        where = str(file)
-        try:
-            given = tomllib.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BadInput(f"{file} is missing") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise BadInput(f"{file}: not TOML in UTF-8 ({error})") from None
+    """The scenario of a file, or of a preset without one, with flags over it. Raises `BadInput` naming line and key."""
+    source = TomlSource(file)
+    given = source.given
     name = preset or given.pop("preset", "hardwired")
     given.pop("preset", None)
     if not isinstance(name, str) or name not in PRESETS:
-        raise BadInput(f"{where}: preset {name!r} is unknown; use one of {', '.join(PRESETS)}")
+        near = nearest(name, PRESETS) if isinstance(name, str) else ""
+        raise source.error(("preset",), f"preset {name!r} is unknown; use one of {', '.join(PRESETS)}{near}")
     for section in ("traffic", "legacy", "direct"):
         if not isinstance(given.setdefault(section, {}), dict):
-            raise BadInput(f"{where}: key `{section}`: this is no table; write [{section}]")
+            raise source.error((section,), f"this is no table; write [{section}]")
+    base = {"preset": name, **PRESETS[name], "stand_ins": {}}
     stand_ins = dict(PRESETS[name]["stand_ins"])
+    for section, kinds in (("legacy", ("small", "large")), ("direct", ("call",))):
+        kind = given[section].setdefault("kind", "builtin")
+        if kind != "builtin":  # nothing of the preset's pipeline holds for another system
+            base.pop(section)
+            for each in kinds:
+                del stand_ins[each]
     for section, key, price, kind, flag in (
         ("legacy", "small", "small_price", "small", small),
         ("legacy", "large", "large_price", "large", large),
         ("direct", "model", "price", "call", direct),
     ):
+        if given[section]["kind"] != "builtin":
+            if flag is not None:
+                option = "direct" if section == "direct" else key
+                raise source.error((section, "kind"), f"--{option} names a model of the built-in pipeline")
+            continue
         if flag is not None:
-            given[section] |= {key: flag, price: None}
-        if key in given[section]:  # another model is not what the preset's price and stand-in were for
+            given[section][key] = flag
+            given[section].pop(price, None)
+        if given[section].get(key, base[section][key]) != base[section][key]:
+            # another model is not what the preset's price and stand-in were for
             given[section].setdefault(price, None)
             del stand_ins[kind]
     given.setdefault("stand_ins", stand_ins)
-    merged = _merge({"preset": name, **PRESETS[name], "stand_ins": {}}, given)
+    merged = _merge(base, given)
     if live:
         for places in (merged["legacy"], merged["direct"]):
             for key in ("small", "large", "model"):
-                if str(places.get(key, "")).startswith("recorded:"):
+                if places["kind"] == "builtin" and str(places.get(key, "")).startswith("recorded:"):
                     places[key] = "local:" + places[key].removeprefix("recorded:")
     if limit is not None:
         merged["traffic"]["limit"] = limit
     if seed is not None:
         merged["seed"] = seed
     try:
-        scenario = Scenario.model_validate(merged)
+        scenario = Scenario.model_validate(merged, context=file.parent if file else Path())
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{where}: key `{'.'.join(map(str, first['loc']))}`: {first['msg']}") from None
-    hosts = {
-        urlsplit(place.partition(":")[2]).netloc for place in scenario.places.values() if place.startswith("http:")
-    }
-    if len(hosts) > 1 and os.environ.get("CROSSOVER_API_KEY"):
-        raise BadInput(
-            f"{where}: CROSSOVER_API_KEY would be sent to {len(hosts)} different hosts; unset it, or reach one of them "
-            "through litellm: with a key of its own"
-        )
+        raise source.invalid(error, merged, Scenario) from None
+    _check_hosts(scenario, source)
+    _check_logs(scenario, source)
     return scenario
 
 
@@ -210,9 +483,45 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
     for key, value in over.items():
         old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        whole = key.endswith("price")  # a price of one's own is no change to the preset's
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) and not whole else value
     return merged
 
 
-Arm = Literal["legacy", "direct"]
-ARMS: Final[tuple[Arm, Arm]] = ("legacy", "direct")
+def _check_hosts(scenario: Scenario, source: TomlSource) -> None:
+    places = [place.partition(":")[2] for place in scenario.places.values() if place.startswith("http:")]
+    places += [arm.base_url or "" for arm in scenario.arms.values() if isinstance(arm, Http) and not arm.api_key_env]
+    hosts = {urlsplit(place).netloc for place in places} - {""}
+    if len(hosts) > 1 and os.environ.get(KEY_VARIABLE):
+        raise source.error(
+            (),
+            f"{KEY_VARIABLE} would be sent to {len(hosts)} different hosts; unset it, or reach one of them through "
+            'litellm: or kind = "http" with api_key_env, with a key of its own',
+        )
+
+
+def _check_logs(scenario: Scenario, source: TomlSource) -> None:
+    if not scenario.logs:
+        if scenario.quality.scorer:
+            raise source.error(("quality", "scorer"), "a scorer is for logs; tasks.toml names those of a workload")
+        return
+    if keys := sorted({"workload", "repeat_share", "zipf"} & scenario.traffic.model_fields_set):
+        raise source.error(
+            ("traffic", keys[0]), f"a log is the traffic, with the repeats that it has; leave out {', '.join(keys)}"
+        )
+    for kind, place in scenario.places.items():
+        if place.startswith("recorded:"):
+            where = ("direct", "model") if kind == "call" else ("legacy", kind)
+            raise source.error(
+                where, f"{place} has no answers to the questions of a log; name a local:, litellm: or http: model"
+            )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file. A preset fills in what is missing, so less is needed than in a `Scenario`."""
+    schema = Scenario.model_json_schema()
+    for part in (schema, schema["$defs"]["Legacy"], schema["$defs"]["Direct"]):
+        del part["required"]
+    schema["$schema"], schema["title"] = "https://json-schema.org/draft/2020-12/schema", "crossover scenario"
+    schema["properties"]["preset"]["enum"] = list(PRESETS)
+    return schema

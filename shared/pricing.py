@@ -11,16 +11,24 @@ from shared.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens, in and out; None where nobody has published one."""
+    """US dollars per million tokens, in and out, or else per call; None where nobody has published one."""
 
     name: str
     input_usd: float | None
     output_usd: float | None
     source: str
     standing: Standing = "assumed"
+    per_call_usd: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether a call with known tokens has a known cost."""
+        return self.per_call_usd is not None or None not in (self.input_usd, self.output_usd)
 
     def cost(self, usage: Usage) -> float | None:
         """US dollars of one call, or None where a price or a token count is unknown."""
+        if self.per_call_usd is not None:
+            return self.per_call_usd
         if None in (self.input_usd, self.output_usd, usage.input_tokens, usage.output_tokens):
             return None
         return (usage.input_tokens * self.input_usd + usage.output_tokens * self.output_usd) / 1e6  # type: ignore[operator]

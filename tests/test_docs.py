@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks.cli import _parser
 from benchmarks.maintenance.surface import knob_table
+from benchmarks.workloads.tables import tables
+from benchmarks.workloads.workload import BUILTIN, load
 from legacy_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +21,21 @@ def test_the_knob_table_is_that_of_the_settings() -> None:
     text = (ROOT / "legacy_pipeline" / "README.md").read_text()
     held, table = text.partition("<!-- knobs -->\n")[2].partition("\n<!-- /knobs -->")[0], knob_table(Settings)
     assert held == table, f"put this between the knobs marks of legacy_pipeline/README.md:\n{table}"
+
+
+def test_the_tables_of_the_workload_are_those_of_the_recordings() -> None:
+    text = (ROOT / "docs" / "workload.md").read_text()
+    held = text.partition("<!-- tables -->\n")[2].partition("\n<!-- /tables -->")[0]
+    assert held == tables(BUILTIN), "put what `crossover workload tables` prints between the marks of docs/workload.md"
+
+
+def test_the_workloads_readme_counts_its_items() -> None:
+    text, workload = (BUILTIN / "README.md").read_text(), load()
+    assert f"{len(workload.items):,} questions" in text
+    assert f"{len(workload.split('test')):,} of them in the test split" in text
+    for task in workload.tasks:
+        items = [item for item in workload.items if item.task == task]
+        assert f"| {task} | {len(items)} | {sum(item.split == 'test' for item in items)} |" in text
 
 
 def commands() -> list[str]:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks.scenario import PRESETS, load
+from benchmarks.init import SCHEMA
+from benchmarks.scenario import (
+    PRESETS,
+    Direct,
+    Http,
+    Legacy,
+    OwnPrice,
+    Scenario,
+    default_file,
+    json_schema,
+    load,
+    own_price,
+)
+from shared.contract import Usage
 from shared.errors import BadInput
 from shared.pricing import PRICES
+
+
+def legacy(scenario: Scenario) -> Legacy:
+    assert isinstance(scenario.legacy, Legacy)
+    return scenario.legacy
+
+
+def direct(scenario: Scenario) -> Direct:
+    assert isinstance(scenario.direct, Direct)
+    return scenario.direct
 
 
 def written(folder: Path, text: str) -> Path:
@@ -20,7 +44,7 @@ def written(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_are_whole_and_name_known_prices(preset: str) -> None:
     scenario = load(preset=preset)
-    assert {scenario.legacy.small_price, scenario.legacy.large_price, scenario.direct.price} <= set(PRICES)
+    assert {call.price for call in scenario.calls.values()} <= set(PRICES)
     assert set(scenario.stand_ins) == set(scenario.places)
 
 
@@ -33,40 +57,80 @@ def test_a_file_goes_over_the_preset_and_a_flag_over_the_file(tmp_path: Path) ->
     scenario = load(file, seed=9)
     assert scenario.preset == "between"
     assert (scenario.seed, scenario.traffic.repeat_share, scenario.traffic.zipf) == (9, 0.5, 1.0)
-    assert scenario.legacy.large == "litellm:gpt-4o"
-    assert scenario.legacy.settings.small_first
+    assert legacy(scenario).large == "litellm:gpt-4o"
+    assert legacy(scenario).settings.small_first
 
 
 def test_another_model_does_not_inherit_the_presets_price_or_stand_in(tmp_path: Path) -> None:
     scenario = load(direct="http:https://chips.example/v1#fast-8b")
-    assert scenario.direct.price is None
-    assert scenario.legacy.small_price == "llama-3.1-8b@deepinfra-turbo"
+    assert direct(scenario).price is None
+    assert legacy(scenario).small_price == "llama-3.1-8b@deepinfra-turbo"
     assert set(scenario.stand_ins) == {"small", "large"}, "those two still stand in for others"
     priced = written(tmp_path, '[direct]\nmodel = "litellm:x/y"\nprice = "gpt-4o"\n')
-    assert load(priced).direct.price == "gpt-4o"
+    assert direct(load(priced)).price == "gpt-4o"
 
 
 def test_live_asks_the_models_themselves() -> None:
     scenario = load(live=True)
-    assert scenario.legacy.small == "local:qwen-0.5b"
-    assert scenario.direct.model == "local:qwen-0.5b-burnt-3-6"
+    assert legacy(scenario).small == "local:qwen-0.5b"
+    assert direct(scenario).model == "local:qwen-0.5b-burnt-3-6"
+
+
+HOME_MADE = """[direct]
+kind = "http"
+url = "https://a.example/"
+body = { q = "{{input}}" }
+[direct.response]
+text = "a"
+"""
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("sead = 1", r"mine\.toml: key `sead`: Extra inputs"),
-        ('preset = "wishful"', r"mine\.toml: preset 'wishful' is unknown; use one of hardwired, between"),
-        ("[traffic]\nzipf = 200", r"mine\.toml: key `traffic\.zipf`"),
-        ("[traffic]\nzipf = inf", r"mine\.toml: key `traffic\.zipf`"),
+        ("sead = 1", r"mine\.toml line 1: key `sead`: this key is unknown; did you mean `seed`\?"),
+        (
+            'preset = "wishful"',
+            r"mine\.toml line 1: key `preset`: preset 'wishful' is unknown; use one of hardwired, between",
+        ),
+        ("[traffic]\nzipf = 200", r"mine\.toml line 2: key `traffic\.zipf`"),
+        ("[traffic]\nzipf = inf", r"mine\.toml line 2: key `traffic\.zipf`"),
         ("preset = []", r"preset \[\] is unknown"),
         ('[direct]\nmodel = "http:https://me:secret@chips.example/v1#m"', r"holds a user or a password"),
-        ("[traffic]\nrepeat_share = 1.0", r"mine\.toml: key `traffic\.repeat_share`"),
+        ("[traffic]\nrepeat_share = 1.0", r"mine\.toml line 2: key `traffic\.repeat_share`"),
         ('[direct]\nmodel = "gpt-4o"', r"key `direct\.model`: .*'gpt-4o' is no model; write recorded:NAME"),
         ('[direct]\nmodel = "http:chips.example#m"', r"needs a URL and a model"),
         ('[direct]\nmodel = "http:https://chips.example/v1"', r"needs a URL and a model"),
         ("[legacy.settings]\nturbo = true", r"key `legacy\.settings\.turbo`"),
-        ("legacy = 3", r"key `legacy`"),
+        ("legacy = 3", r"mine\.toml line 1: key `legacy`"),
+        (
+            '[direct]\nkind = "htpp"',
+            r"line 2: key `direct\.kind`: kind 'htpp' is unknown; use one of builtin, http, python",
+        ),
+        ('[direct]\nbase_url = "https://a.example/v1"', r"`direct\.base_url`: this key belongs to kind = \"http\""),
+        (
+            '[direct]\nkind = "http"\nbase_url = "https://a.example/v1"',
+            r"line 1: key `direct`: .*needs base_url and model",
+        ),
+        ('[direct]\nkind = "http"\nurl = "https://a.example/"\nmodel = "m"', r"leave out the ones or the others"),
+        ('[direct]\nkind = "http"\nurl = "https://a.example/"\n[direct.response]\ntxt = "a"', r"line 5: .*mean `text`"),
+        (HOME_MADE.replace("{{input}}", "{{inputt}}"), r"placeholder \{\{inputt\}\} is unknown; did you mean `input`"),
+        (HOME_MADE.replace("{{input}}", "hello"), r"every request would be the same"),
+        (HOME_MADE.replace("{{input}}", "so: {{messages}}"), r"\{\{messages\}\} becomes a list"),
+        (HOME_MADE.replace('{ q = "{{input}}" }', "'{\"q\": {{input}}}'"), r"body is no JSON"),
+        ('[direct]\nkind = "python"\ncallable = "answer"', r"line 3: key `direct\.callable`"),
+        ('[direct]\nmodel = "litellm:x/y"\nprice = { input = 1 }', r"line 3: key `direct\.price`: write either"),
+        ('[direct]\nmodel = "litellm:x/y"\nprice = { input = 1, output = 1, per_call = 1 }', r"write either"),
+        ('[direct]\nmodel = "litellm:x/y"\nprice = "gpt4o"', r"line 3: key `direct\.price`: price 'gpt4o' is unknown"),
+        ('[quality]\nscorer = "numeric"', r"line 2: key `quality\.scorer`: a scorer is for logs"),
+        (
+            '[legacy]\nkind = "log"\npath = "x"',
+            r"key `direct\.model`: recorded:.* has no answers to the questions of a log",
+        ),
+        (
+            '[legacy]\nkind = "log"\npath = "x"\n[traffic]\nzipf = 1.0',
+            r"line 5: key `traffic\.zipf`: a log is the traffic",
+        ),
         ("seed = ", r"mine\.toml: not TOML"),
     ],
 )
@@ -83,7 +147,7 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 def test_one_key_is_not_sent_to_two_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     places = {"small": "http:https://a.example/v1#m", "large": "http:https://b.example/v1#m"}
     monkeypatch.delenv("CROSSOVER_API_KEY", raising=False)
-    assert load(**places).legacy.small == places["small"]  # type: ignore[arg-type]
+    assert legacy(load(**places)).small == places["small"]  # type: ignore[arg-type]
     monkeypatch.setenv("CROSSOVER_API_KEY", "k")
     with pytest.raises(BadInput, match="would be sent to 2 different hosts"):
         load(**places)  # type: ignore[arg-type]
@@ -93,3 +157,54 @@ def test_the_password_of_a_refused_url_is_not_repeated() -> None:
     with pytest.raises(BadInput) as caught:
         load(direct="http:https://me:secret@chips.example/v1#m")
     assert "secret" not in str(caught.value)
+
+
+def test_a_flag_for_a_model_needs_the_built_in_pipeline(tmp_path: Path) -> None:
+    file = written(tmp_path, '[direct]\nkind = "http"\nbase_url = "https://a.example/v1"\nmodel = "m"\n')
+    with pytest.raises(
+        BadInput, match=r"mine\.toml line 2: key `direct\.kind`: --direct names a model of the built-in"
+    ):
+        load(file, direct="litellm:x/y")
+    assert set(load(file).stand_ins) == {"small", "large"}, "nothing stands in for another system"
+
+
+def test_a_price_of_ones_own_is_of_tokens_or_calls(tmp_path: Path) -> None:
+    text = '[direct]\nmodel = "litellm:x/y"\nprice = {{ {} }}\n'
+    tokens = own_price(direct(load(written(tmp_path, text.format("input = 0.15, output = 0.60")))).price)
+    assert (tokens.input_usd, tokens.output_usd, tokens.per_call_usd) == (0.15, 0.60, None)
+    assert (tokens.standing, tokens.source) == ("assumed", "given in the scenario file")
+    assert own_price(OwnPrice(per_call=0.5)).cost(Usage()) == 0.5
+
+
+def test_what_may_be_secret_is_not_in_the_report(tmp_path: Path) -> None:
+    text = HOME_MADE.replace("a.example/", "a.example/?key=s3cret")
+    text = text.replace("body", 'headers = { A = "s3cret", B = "Bearer ${TOKEN}" }\nbody')
+    scenario = load(written(tmp_path, text))
+    assert isinstance(scenario.direct, Http)
+    assert "s3cret" in str(scenario.direct.url)
+    dumped = scenario.model_dump_json()
+    assert "s3cret" not in dumped
+    assert "Bearer ${TOKEN}" in dumped
+
+
+def test_without_a_name_the_file_of_this_folder_is_taken_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert default_file(None) is None
+    assert capsys.readouterr().err == ""
+    (tmp_path / "crossover.toml").write_text("seed = 3\n")
+    assert load(default_file(None)).seed == 3
+    assert capsys.readouterr().err == "crossover: scenario crossover.toml\n"
+    assert default_file(Path("other.toml")) == Path("other.toml")
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    scenario = load(written(tmp_path, '[traffic]\nworkload = "mine"\n'))
+    assert scenario.workload_folder == tmp_path / "mine"
+    assert str(tmp_path) not in scenario.model_dump_json()
+
+
+def test_the_published_schema_is_that_of_the_models() -> None:
+    text = json.dumps(json_schema(), indent=1) + "\n"
+    assert SCHEMA.read_text() == text, "write json_schema() to benchmarks/scenario.schema.json"

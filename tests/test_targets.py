@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.targets import builtin
-from benchmarks.targets.builtin import artefact_file, open_classifier
+from benchmarks.targets.builtin import artefact_file, open_classifier, recording_file, recording_path
 from legacy_pipeline.classifier import SCHEMA, SURFACE, Artefact, weights_id
 from legacy_pipeline.train import save
+from shared.backends.recorded import Header, RecordedModel, RecordingWriter
 from shared.contract import Identity
 from shared.errors import BadInput
 
@@ -58,3 +59,17 @@ def test_no_classifier_is_said_with_what_it_means() -> None:
     found, notes = open_classifier(Identity("http", "s"), Identity("http", "l"))
     assert found is None
     assert "no classifier is trained for s and l: every question goes to the large model" in notes[0]
+    assert notes[0].endswith("crossover classifier train --small s --large l")
+
+
+def test_one_model_in_both_places_needs_no_classifier() -> None:
+    assert open_classifier(Identity("http", "s"), Identity("http", "s")) == (None, ())
+
+
+def test_a_missing_recording_of_an_import_is_not_to_be_recorded(tmp_path: Path) -> None:
+    folder = tmp_path / "graded"
+    header = Header(schema="crossover-recording/1", model=RecordedModel(provider="imported", name="small", sha256=""),
+                    workload="graded")  # fmt: skip
+    RecordingWriter(recording_path(folder, "small", "test"), header).close()
+    with pytest.raises(BadInput, match="there are small; name one of these, or import the table again"):
+        recording_file("large", "test", folder)

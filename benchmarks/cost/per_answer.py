@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.rows import CALLS, Row
@@ -11,36 +11,52 @@ from shared.pricing import break_even_usd
 
 
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
-    """US dollars, None where a price is unknown; shares and counts per request."""
-    total = {arm: _total(arms[arm]) for arm in ARMS}
+    """US dollars, None where a price is unknown; shares and counts per request, None where steps are not told.
+
+    They rest on `costed` and `told` requests: a failed one that does not tell its cost or steps is left out, and where
+    an answered one does not, there is no figure. The break-even is over what both answered.
+    """
+    answered = [{row.asked.number for row in arms[arm] if row.error is None} for arm in ARMS]
+    both = {arm: [row for row in arms[arm] if row.asked.number in answered[0] & answered[1]] for arm in ARMS}
     return {
-        **{arm: _one(arms[arm], total[arm]) for arm in ARMS},
+        **{arm: _one(arms[arm]) for arm in ARMS},
         "break_even_direct_usd_per_mtok": break_even_usd(
-            total["legacy"], [call.usage for row in arms["direct"] for call in row.calls]
+            _total(_telling(both["legacy"], _costed)), [usage for row in both["direct"] for usage in row.usages]
         ),
     }
 
 
+def _telling(rows: Sequence[Row], tells: Callable[[Row], bool]) -> list[Row]:
+    """The rows that tell, where only failed ones do not; else none, since those that do would not stand for all."""
+    silent = [row for row in rows if not tells(row)]
+    return [] if any(row.error is None for row in silent) else [row for row in rows if tells(row)]
+
+
+def _costed(row: Row) -> bool:
+    return row.cost_usd is not None
+
+
 def _total(rows: Sequence[Row]) -> float | None:
-    costs = [row.cost_usd for row in rows if row.cost_usd is not None]
-    return sum(costs) if len(costs) == len(rows) else None
+    return sum(row.cost_usd or 0.0 for row in rows) if rows else None
 
 
-def _one(rows: Sequence[Row], total: float | None) -> dict[str, Any]:
-    calls = [step for row in rows for step in row.steps if step.kind in CALLS]
-    tokens = [
-        (step.completion.usage.input_tokens, step.completion.usage.output_tokens) for step in calls if step.completion
-    ]
+def _one(rows: Sequence[Row]) -> dict[str, Any]:
+    costed, told = _telling(rows, _costed), _telling(rows, lambda row: row.steps is not None)
+    total = _total(costed)
+    calls = sum(step.kind in CALLS for row in told for step in row.steps or ())
+    tokens = [(usage.input_tokens, usage.output_tokens) for row in rows for usage in row.usages]
     known = all(None not in pair for pair in tokens)
     return {
-        "usd_per_answer": None if total is None else total / len(rows),
-        "calls_per_answer": len(calls) / len(rows),
+        "costed": len(costed),
+        "told": len(told),
+        "usd_per_answer": None if total is None else total / len(costed),
+        "calls_per_answer": calls / len(told) if told else None,
         "input_tokens": sum(pair[0] or 0 for pair in tokens) if known else None,
         "output_tokens": sum(pair[1] or 0 for pair in tokens) if known else None,
-        "hit_rate": sum(row.hit for row in rows) / len(rows),
-        "small_share": sum(_by_small(row) for row in rows) / len(rows),
+        "hit_rate": sum(row.hit for row in told) / len(told) if told else None,
+        "small_share": sum(_by_small(row) for row in told) / len(told) if told else None,
     }
 
 
 def _by_small(row: Row) -> bool:
-    return any(step.kind == "small" and step.outcome == "ok" for step in row.steps)
+    return any(step.kind == "small" and step.outcome == "ok" for step in row.steps or ())

@@ -1,4 +1,8 @@
-"""How long answers take: the recorded seconds of the models plus the measured overhead of the pipelines.
+"""How long answers take: as each target measured them, or recorded seconds plus the measured overhead.
+
+A recorded answer may have no seconds, where its model did not have the machine to itself. Such a question is left out
+as a whole, with its repeats and on both sides: a sample that kept its cache hits would be the fast part. What a system
+does not report is another matter: where one answer has no latency, that arm's latency is not measured.
 
 Percentiles come from the raw samples (nearest rank) and are left out where the sample is too small to hold one: at
 least 10 answers must lie beyond it, as MLPerf LoadGen's sample sizes ask in spirit.
@@ -7,7 +11,7 @@ least 10 answers must lie beyond it, as MLPerf LoadGen's sample sizes ask in spi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from benchmarks.rows import Row
@@ -17,21 +21,29 @@ BEYOND = 10
 
 
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
-    """Seconds, over answered requests. None where a part was not measured or the sample is too small."""
-    return {arm: _one(arms[arm]) for arm in ARMS}
+    """Seconds, over `timed` of the answered requests. None where not measured, or where the sample is too small."""
+    untimed = [row for arm in ARMS for row in _answered(arms[arm]) if row.latency_s is None]
+    left_out = {row.asked.item.id for row in untimed if any(call.timing == "unknown" for call in row.calls)}
+    return {arm: _one(_answered(arms[arm]), left_out) for arm in ARMS}
 
 
-def _one(rows: Sequence[Row]) -> dict[str, Any]:
-    answered = [row for row in rows if row.error is None]  # failing fast is not being fast
-    known = sorted(row.latency_s for row in answered if row.latency_s is not None)
-    complete = 0 < len(known) == len(answered)
+def _answered(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.error is None]  # failing fast is not being fast
+
+
+def _one(answered: Sequence[Row], left_out: Container[str]) -> dict[str, Any]:
+    sample = [row.latency_s for row in answered if row.asked.item.id not in left_out]
+    known = sorted(latency for latency in sample if latency is not None)
+    if len(known) < len(sample):
+        known = []
     overheads = sorted(row.overhead_s for row in answered if row.overhead_s is not None)
     return {
         "answered": len(answered),
-        "mean_s": sum(known) / len(known) if complete else None,
-        "p50_s": percentile(known, 0.5) if complete else None,
-        "p95_s": percentile(known, 0.95) if complete else None,
-        "p99_s": percentile(known, 0.99) if complete else None,
+        "timed": len(known),
+        "mean_s": sum(known) / len(known) if known else None,
+        "p50_s": percentile(known, 0.5),
+        "p95_s": percentile(known, 0.95),
+        "p99_s": percentile(known, 0.99),
         "overhead_p50_s": percentile(overheads, 0.5),
     }
 

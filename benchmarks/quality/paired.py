@@ -6,6 +6,7 @@ Two figures, never mixed: over *requests* (this traffic, popular questions count
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,19 +15,30 @@ from benchmarks.scenario import ARMS, Arm
 
 
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
-    """Mean scores in [0, 1]; counts of questions, where right means a score of 1. A failed answer scores 0."""
-    per_item = {arm: _per_item(arms[arm]) for arm in ARMS}
+    """Mean scores in [0, 1]; counts of questions, where right means a score of 1. A failed answer scores 0.
+
+    A question counts as scored where both answers to it have a score; a mean over none is None. `higher` counts the
+    questions by whose score is higher where some score lies between 0 and 1; else it is None, for `right` says it all.
+    """
+    scored = {arm: _scored(arms[arm]) for arm in ARMS}
+    both = {number for number in scored["legacy"] if number in scored["direct"]}
+    rows = {arm: [row for row in arms[arm] if row.asked.number in both] for arm in ARMS}
+    per_item = {arm: _per_item(rows[arm]) for arm in ARMS}
     tasks = sorted({row.asked.item.task for row in arms["legacy"]})
     return {
-        "questions": len(per_item["legacy"]),
+        "questions": len({row.asked.item.id for row in arms["legacy"]}),
         "requests": len(arms["legacy"]),
+        "scored": len(per_item["legacy"]),
         "per_question": {arm: _mean(list(per_item[arm].values())) for arm in ARMS},
-        "per_request": {arm: _mean([row.score.value for row in arms[arm]]) for arm in ARMS},
-        "right": _paired(per_item),
+        "per_request": {arm: _mean([row.score.value for row in rows[arm] if row.score]) for arm in ARMS},
+        "right": _paired(per_item) if both else None,
+        "higher": _higher(per_item)
+        if any(0 < row.score.value < 1 for arm in ARMS for row in rows[arm] if row.score)
+        else None,
         "tasks": {
             task: {
-                "questions": len(_of_task(arms["legacy"], task)),
-                **{arm: _mean(list(_of_task(arms[arm], task).values())) for arm in ARMS},
+                "questions": len({row.asked.item.id for row in arms["legacy"] if row.asked.item.task == task}),
+                **{arm: _mean(list(_of_task(rows[arm], task).values())) for arm in ARMS},
             }
             for task in tasks
         },
@@ -34,12 +46,17 @@ def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
     }
 
 
+def _scored(rows: Sequence[Row]) -> set[int]:
+    return {row.asked.number for row in rows if row.score is not None}
+
+
 def _per_item(rows: Sequence[Row]) -> dict[str, float]:
     """The mean score of each question over the times it was asked."""
     scores: dict[str, list[float]] = {}
     for row in rows:
-        scores.setdefault(row.asked.item.id, []).append(row.score.value)
-    return {item: _mean(values) for item, values in scores.items()}
+        if row.score is not None:
+            scores.setdefault(row.asked.item.id, []).append(row.score.value)
+    return {item: sum(values) / len(values) for item, values in scores.items()}
 
 
 def _of_task(rows: Sequence[Row], task: str) -> dict[str, float]:
@@ -57,5 +74,14 @@ def _paired(per_item: Mapping[Arm, Mapping[str, float]]) -> dict[str, int]:
     return {name: pairs.count(pair) for name, pair in names.items()}
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _higher(per_item: Mapping[Arm, Mapping[str, float]]) -> dict[str, int]:
+    counts = {"legacy": 0, "direct": 0, "equal": 0}
+    for item, legacy in per_item["legacy"].items():
+        direct = per_item["direct"][item]
+        alike = math.isclose(legacy, direct, abs_tol=1e-9)
+        counts["equal" if alike else "legacy" if legacy > direct else "direct"] += 1
+    return counts
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

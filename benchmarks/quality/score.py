@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.quality import json_fields, label, numeric, short_answer
+from benchmarks.quality import json_fields, label, numeric, outcome, short_answer
 from benchmarks.rows import Score
 from benchmarks.workloads.workload import Item, Workload
 from shared.errors import BadInput
@@ -16,6 +16,8 @@ def score(text: str, item: Item, workload: Workload) -> Score:
             return Score(*label.score(text, _text(reference), workload.tasks[item.task].labels))
         if name == "numeric":
             return Score(*numeric.score(text, _number(reference)))
+        if name == "outcome":
+            return Score(*outcome.score(text))
         if name == "json_fields":
             return Score(*json_fields.score(text, _object(reference)))
         return Score(*short_answer.score(text, _texts(reference)))

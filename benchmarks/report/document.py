@@ -21,8 +21,8 @@ from benchmarks.latency import percentiles
 from benchmarks.maintenance import surface
 from benchmarks.quality import paired
 from benchmarks.rows import Row, by_arm
-from benchmarks.scenario import Scenario
-from benchmarks.targets.builtin import Target
+from benchmarks.scenario import ARMS, Scenario
+from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload
 from shared.contract import Standing
 from shared.files import replacing
@@ -46,7 +46,7 @@ def build(
     """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time."""
     arms = by_arm(rows)
     parts = {
-        "maintenance": surface.measure(),
+        "maintenance": _maintenance(scenario),
         "quality": paired.measure(arms),
         "latency": percentiles.measure(arms),
         "cost": per_answer.measure(arms),
@@ -55,7 +55,11 @@ def build(
         "schema": SCHEMA,
         "provenance": {
             "scenario": scenario.model_dump(mode="json"),
-            "workload": {"name": workload.name, "version": workload.version, "split": "test"},
+            "workload": {
+                "name": workload.name,
+                "version": workload.version,
+                "split": None if scenario.logs else "test",
+            },
             "models": {f"{each.arm}.{kind}": asdict(who) for each in targets for kind, who in each.identities.items()},
             "prices": {f"{each.arm}.{kind}": asdict(cost) for each in targets for kind, cost in each.prices.items()},
             "order": order,
@@ -71,35 +75,60 @@ def build(
         },
         **parts,
         "verdict": None,
-        "standing": _standing(targets, arms, parts),
+        "standing": _standing(scenario, targets, arms, parts),
     }
+
+
+def _maintenance(scenario: Scenario) -> dict[str, Any]:
+    """Counts of this repo's folders, and nothing for a system whose source is not here."""
+    counts = surface.measure()
+    return {arm: counts[arm] if scenario.arms[arm].kind == "builtin" else dict.fromkeys(counts[arm]) for arm in ARMS}
 
 
 def _standing(
-    targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
+    scenario: Scenario, targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
 ) -> dict[str, Standing]:
     even = parts["cost"]["break_even_direct_usd_per_mtok"]
+    logged = scenario.legacy.kind == "log" and scenario.direct.kind == "log"
     words: dict[str, Standing] = {
-        "/maintenance": "measured",
         "/verdict": "unknown",
-        "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else "assumed",
+        "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else "recorded" if logged else "assumed",
     }
+    both: set[Standing] = set()
     for target in targets:
-        arm, latency, cost = target.arm, parts["latency"][target.arm], parts["cost"][target.arm]
+        arm, rows, kind = target.arm, arms[target.arm], scenario.arms[target.arm].kind
         replayed = any(identity.provider == "recorded" for identity in target.identities.values())
-        texts: Standing = "recorded" if replayed else "measured"
-        for pointer in (f"/quality/per_question/{arm}", f"/quality/per_request/{arm}", f"/quality/failed/{arm}"):
-            words[pointer] = texts
-        words |= {f"/quality/tasks/{task}/{arm}": texts for task in parts["quality"]["tasks"]}
-        live = all(call.timing == "measured" for row in arms[arm] for call in row.calls)
-        words[f"/latency/{arm}"] = "unknown" if latency["mean_s"] is None else "measured" if live else "recorded"
-        words[f"/latency/{arm}/answered"] = texts
-        words[f"/latency/{arm}/overhead_p50_s"] = "measured"
-        words[f"/cost/{arm}"] = texts
-        words[f"/cost/{arm}/usd_per_answer"] = "unknown" if cost["usd_per_answer"] is None else "assumed"
-        for name in ("hit_rate", "calls_per_answer", "small_share"):  # they follow from the assumed share of repeats
-            words[f"/cost/{arm}/{name}"] = "assumed"
-    words["/quality/right"] = "recorded" if "recorded" in words.values() else "measured"
+        texts: Standing = "recorded" if replayed or kind == "log" else "measured"
+        both.add(texts)
+        live = kind != "log" and all(call.timing == "measured" for row in rows for call in row.calls)
+        priced = any(price.known for price in target.prices.values())
+        shares: Standing = texts if scenario.logs else "assumed"  # they follow from the assumed share of repeats
+        means = {f"/quality/{name}/{arm}": parts["quality"][name][arm] for name in ("per_question", "per_request")}
+        means |= {f"/quality/tasks/{task}/{arm}": each[arm] for task, each in parts["quality"]["tasks"].items()}
+        words |= {pointer: "unknown" if mean is None else texts for pointer, mean in means.items()}
+        latency, cost = parts["latency"][arm], parts["cost"][arm]
+        timed = any(row.overhead_s is not None for row in rows)
+        given: dict[str, tuple[Any, Standing]] = {
+            f"/maintenance/{arm}": (parts["maintenance"][arm]["lines"], "measured"),
+            f"/latency/{arm}": (latency["mean_s"], "measured" if live else "recorded"),
+            f"/latency/{arm}/overhead_p50_s": (timed or None, "measured"),
+            f"/cost/{arm}/usd_per_answer": (
+                cost["usd_per_answer"], "recorded" if kind == "log" else "assumed" if priced else "vendor-claimed",
+            ),
+            f"/cost/{arm}/input_tokens": (cost["input_tokens"], texts),
+            f"/cost/{arm}/output_tokens": (cost["output_tokens"], texts),
+        }  # fmt: skip
+        given |= {
+            f"/cost/{arm}/{name}": (cost[name], shares) for name in ("hit_rate", "calls_per_answer", "small_share")
+        }
+        words |= {pointer: "unknown" if value is None else word for pointer, (value, word) in given.items()}
+        counts = ("quality/failed/{}", "latency/{}/answered", "latency/{}/timed", "cost/{}/costed", "cost/{}/told")
+        words |= {f"/{pointer.format(arm)}": texts for pointer in counts}
+    right: Standing = "recorded" if "recorded" in both else "measured"
+    words["/quality/scored"] = right
+    words |= {
+        f"/quality/{name}": "unknown" if parts["quality"][name] is None else right for name in ("right", "higher")
+    }
     return words
 
 
@@ -112,17 +141,26 @@ def row_document(row: Row) -> dict[str, Any]:
         "group": row.asked.item.group,
         "task": row.asked.item.task,
         "repeat": row.asked.repeat,
+        "history": [list(turn) for turn in row.asked.item.history],
+        "question": row.asked.item.text(),
+        "reference": row.asked.item.reference,
         "arm": row.arm,
         "text": row.text,
         "model": row.model,
         "error": row.error,
-        "score": row.score.value,
-        "reason": row.score.reason,
+        "score": row.score.value if row.score else None,
+        "reason": row.score.reason if row.score else _not_scored(row),
         "latency_s": row.latency_s,
         "overhead_s": row.overhead_s,
         "cost_usd": row.cost_usd,
-        "steps": [_step_document(step) for step in row.steps],
+        "input_tokens": row.usage.input_tokens,
+        "output_tokens": row.usage.output_tokens,
+        "steps": None if row.steps is None else [_step_document(step) for step in row.steps],
     }
+
+
+def _not_scored(row: Row) -> str:
+    return "no reference" if row.asked.item.reference is None else "the answer's text was not kept"
 
 
 def _step_document(step: Step) -> dict[str, Any]:

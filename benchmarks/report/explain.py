@@ -9,11 +9,10 @@ from typing import Any
 
 from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.rows import CALLS
-from benchmarks.workloads import workload
 from shared.errors import BadInput
 
 NEEDED = {"request", "item", "task", "repeat", "arm", "text", "error", "score", "reason", "model"}
-NEEDED |= {"steps", "latency_s", "cost_usd"}
+NEEDED |= {"steps", "latency_s", "cost_usd", "history", "question", "reference"}
 
 
 def explain(directory: Path, asked: str) -> int:
@@ -27,12 +26,12 @@ def explain(directory: Path, asked: str) -> int:
     pair = {row["arm"]: row for row in found if row["request"] == number}
     first = found[0]
     print(f"request {number}: item {first['item']}, task {first['task']}{', asked before' if first['repeat'] else ''}")
-    item = workload.load().by_id.get(first["item"])
-    if item:
-        for user, assistant in item.history:
-            print(f"  earlier:   {_inline(user)} -> {_inline(assistant)}")
-        print(f"  question:  {_inline(item.text())}")
-        print(f"  reference: {json.dumps(item.reference, ensure_ascii=False)}")
+    for user, assistant in first["history"]:
+        print(f"  earlier:   {_inline(user)} -> {_inline(assistant)}")
+    print(f"  question:  {_inline(first['question'])}")
+    print(
+        f"  reference: {'none' if first['reference'] is None else json.dumps(first['reference'], ensure_ascii=False)}"
+    )
     for arm, row in sorted(pair.items(), reverse=True):
         print("\n" + "\n".join(_story(arm, row, standing)))
     if len(pair) == 2:
@@ -45,6 +44,8 @@ def explain(directory: Path, asked: str) -> int:
 
 def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any]) -> str:
     """Why the two scores differ, as far as the steps tell."""
+    if legacy["score"] is None or direct["score"] is None:
+        return f"not known: {legacy['reason'] if legacy['score'] is None else direct['reason']}"
     if legacy["score"] == direct["score"]:
         return "no difference in score"
     better, worse = (legacy, direct) if legacy["score"] > direct["score"] else (direct, legacy)
@@ -54,19 +55,22 @@ def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any]) -> str:
 def _who(row: Mapping[str, Any]) -> str:
     if row["error"]:
         return "no answer"
-    kinds = {step["kind"]: step["outcome"] for step in row["steps"]}
+    kinds = {step["kind"]: step["outcome"] for step in row["steps"] or ()}
     if "ok" in (kinds.get("cache"), kinds.get("similar")):
         return f"{row['model']} from the cache"
     for kind in CALLS:
         if kinds.get(kind) == "ok":
             return f"{row['model']} ({kind})"
-    return str(row["model"])
+    return row["model"] or "a model that is not told"
 
 
 def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> list[str]:
-    lines = [f"{arm}: {_inline(row['text']) if row['text'] is not None else row['error']}"]
-    lines.append(f"  score {row['score']:g}: {row['reason']}")
-    for step in row["steps"]:
+    said = row["error"] or "(text not kept)" if row["text"] is None else _inline(row["text"])
+    lines = [f"{arm}: {said}"]
+    lines.append(f"  score {'not measured' if row['score'] is None else format(row['score'], 'g')}: {row['reason']}")
+    if row["steps"] is None:
+        lines.append("  steps not told")
+    for step in row["steps"] or ():
         call = step["call"]
         parts = [f"{step['kind']} {step['outcome']}", f"{step['seconds'] * 1e3:.3f} ms here"]
         if call:
@@ -75,10 +79,14 @@ def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> lis
         parts += [step["detail"]] * bool(step["detail"]) + ["after the answer"] * step["after_answer"]
         lines.append("  step " + "; ".join(parts))
     latency, cost = row["latency_s"], row["cost_usd"]
-    replayed = any(step["call"] and step["call"]["timing"] != "measured" for step in row["steps"])
+    replayed = row["steps"] is None or any(
+        step["call"] and step["call"]["timing"] != "measured" for step in row["steps"]
+    )
     word = nearest(standing, f"/latency/{arm}/mean_s") if replayed else "measured"
-    took = "not known" if latency is None else f"{seconds_text(latency)} ({word})"
-    paid = "not known" if cost is None else f"${cost:.8f} ({nearest(standing, f'/cost/{arm}/usd_per_answer')})"
+    took = "not measured" if latency is None else f"{seconds_text(latency)} ({word})"
+    called = any(step["call"] for step in row["steps"] or ())
+    missing = "not known" if called else "not measured"
+    paid = missing if cost is None else f"${cost:.8f} ({nearest(standing, f'/cost/{arm}/usd_per_answer')})"
     lines.append(f"  latency {took}, cost {paid}")
     return lines
 

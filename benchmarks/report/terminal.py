@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 Table = list[tuple[str, str, str, str]]
+ARMS: Final = ("legacy", "direct")
 
 
 def table(report: Mapping[str, Any]) -> str:
@@ -15,12 +16,12 @@ def table(report: Mapping[str, Any]) -> str:
     def row(name: str, pointer: str, show: Callable[[float], str]) -> tuple[str, str, str, str]:
         """`pointer` with {} for the arm."""
         values, words = [], []
-        for arm in ("legacy", "direct"):
+        for arm in ARMS:
             value: Any = report
             for part in pointer.format(arm).strip("/").split("/"):
                 value = value[part]
             word = nearest(standing, pointer.format(arm))
-            missing = "not known" if word == "unknown" else "too few"
+            missing = _missing(report, arm, name) if word == "unknown" else "too few"
             values.append(missing if value is None else show(value))
             words.append(word)
         return name, values[0], values[1], words[0] if words[0] == words[1] else " / ".join(words)
@@ -59,47 +60,112 @@ def nearest(standing: Mapping[str, str], pointer: str) -> str:
     return "unknown"
 
 
+def _missing(report: Mapping[str, Any], arm: str, name: str) -> str:
+    """Why a figure is not there: a price that nobody knows, or something that nobody measured."""
+    prices = [price for key, price in report["provenance"]["prices"].items() if key.startswith(f"{arm}.")]
+    unpriced = any(price["per_call_usd"] is None and price["input_usd"] is None for price in prices)
+    return "not known" if unpriced and name.startswith("cost") else "not measured"
+
+
 def _headline(report: Mapping[str, Any]) -> str:
     quality, scenario = report["quality"], report["provenance"]["scenario"]
-    traffic = scenario["traffic"]
-    name = scenario["preset"] if len(scenario["stand_ins"]) == 3 else f"own models over {scenario['preset']}"
+    kinds = [scenario[arm]["kind"] for arm in ARMS]
+    workload = report["provenance"]["workload"]["name"]
+    of = "" if scenario["traffic"]["workload"] == "builtin" and "log" not in kinds else f" of {workload}"
+    if kinds != ["builtin", "builtin"]:
+        name = f"legacy of kind {kinds[0]}, direct of kind {kinds[1]}"
+    elif len(scenario["stand_ins"]) == 3:
+        name = scenario["preset"]
+    else:
+        name = "own models" if of else f"own models over {scenario['preset']}"
+    repeats = f"{1 - quality['questions'] / quality['requests']:.0%} repeats"
+    origin = "as logged" if "log" in kinds else f"by Zipf {scenario['traffic']['zipf']:g} (assumed)"
     return (
-        f"{name}: {quality['requests']} requests over {quality['questions']} questions, "
-        f"{1 - quality['questions'] / quality['requests']:.0%} repeats by Zipf {traffic['zipf']:g} (assumed), "
+        f"{name}: {quality['requests']} requests over {quality['questions']} questions{of}, {repeats} {origin}, "
         f"seed {scenario['seed']}"
     )
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:
-    provenance = report["provenance"]
-    models, right = provenance["models"], report["quality"]["right"]
-    notes = [
-        f"legacy asks {_model(models['legacy.small'])} or {_model(models['legacy.large'])}; "
-        f"direct asks {_model(models['direct.call'])}.",
-    ]
+    provenance, quality = report["provenance"], report["quality"]
+    notes = ["; ".join(_who(arm, provenance) for arm in ARMS) + "."]
     if stand_ins := provenance["scenario"]["stand_ins"]:
         notes.append(f"Stand-ins: {'; '.join(stand_ins.values())}.")
-    notes += [
-        f"Right answers, by question: both {right['both']}, only legacy {right['legacy_only']}, only direct "
-        f"{right['direct_only']}, neither {right['neither']}. No interval, so no verdict.",
-        "Latency: seconds of the models as recorded where they ran alone on a CPU, plus the pipelines' own time, "
-        "measured here."
-        if "recorded" in report["standing"].values()
-        else "Latency: measured here.",
-    ]
+    if right := quality["right"]:
+        of = "" if quality["scored"] == quality["questions"] else f", of {quality['scored']} that could be scored"
+        counts = []
+        if higher := quality["higher"]:
+            counts.append(
+                f"Scores, by question{of}: legacy higher on {higher['legacy']}, direct higher on {higher['direct']}, "
+                f"equal on {higher['equal']}."
+            )
+        if not higher or right["neither"] < quality["scored"]:
+            counts.append(
+                f"Right answers{' (a score of 1)' * bool(higher)}, by question{of}: both {right['both']}, only legacy "
+                f"{right['legacy_only']}, only direct {right['direct_only']}, neither {right['neither']}."
+            )
+        notes.append(" ".join([*counts, "No interval, so no verdict."]))
+    else:
+        notes.append("No answer could be scored (no reference, or no text), so quality is not measured.")
+    notes += _latency_notes(report)
+    for arm in ARMS:
+        for what, count in (("Cost", "costed"), ("Hit rate and calls", "told")):
+            if 0 < report["cost"][arm][count] < quality["requests"]:
+                notes.append(
+                    f"{what} of {arm}: over {report['cost'][arm][count]} of {quality['requests']} requests; the others "
+                    "failed and do not tell it."
+                )
     for name, price in provenance["prices"].items():
-        figure = "not known"
-        if price["input_usd"] is not None:
+        arm, figure = name.partition(".")[0], "not known"
+        if nearest(report["standing"], f"/cost/{arm}/usd_per_answer") == "vendor-claimed":
+            continue  # the system reported its cost, so no price was needed
+        if price["per_call_usd"] is not None:
+            figure = f"{price['name']}, ${price['per_call_usd']:g} a call"
+        elif price["input_usd"] is not None:
             figure = f"{price['name']}, ${price['input_usd']:g} in, ${price['output_usd']:g} out per Mtok"
         notes.append(f"Price of {name}: {figure} ({price['source']}).")
     even = report["cost"]["break_even_direct_usd_per_mtok"]
     if even is not None:
-        notes.append(
-            f"Direct costs less than legacy below ${even:.4f} per Mtok in and out (assumed, as the prices are)."
-        )
+        word = nearest(report["standing"], "/cost/break_even_direct_usd_per_mtok")
+        why = "assumed, as the prices are" if word == "assumed" else word
+        notes.append(f"Direct costs less than legacy below ${even:.4f} per Mtok in and out ({why}).")
     notes += [f"Note: {note}." for note in provenance["notes"]]
     if provenance["stopped"]:
         notes.append(f"Stopped early: {provenance['stopped']}.")
+    return notes
+
+
+def _who(arm: str, provenance: Mapping[str, Any]) -> str:
+    system, models = provenance["scenario"][arm], provenance["models"]
+    if system["kind"] == "log":
+        return f"{arm} is the log {system['path']}"
+    if f"{arm}.small" in models:
+        return f"{arm} asks {_model(models[f'{arm}.small'])} or {_model(models[f'{arm}.large'])}"
+    if system["kind"] == "python":
+        return f"{arm} calls {system['callable']} (python)"
+    model = models[f"{arm}.call"]
+    return f"{arm} asks {_model(model)}" + (f" at {model['base_url']}" if system["kind"] == "http" else "")
+
+
+def _latency_notes(report: Mapping[str, Any]) -> list[str]:
+    """How each arm's latency came to be; one sentence where both came alike."""
+    provenance, standing = report["provenance"], report["standing"]
+    ways: dict[str, list[str]] = {}
+    for arm in ARMS:
+        kind, word = provenance["scenario"][arm]["kind"], nearest(standing, f"/latency/{arm}/mean_s")
+        if kind == "builtin" and word == "recorded":
+            way = (
+                "seconds of the models as recorded where they ran alone on a CPU, plus the pipelines' own time, "
+                "measured here"
+            )
+        else:
+            way = {"measured": "measured here", "recorded": "as logged"}.get(word, "not measured")
+        ways.setdefault(way, []).append(arm)
+    notes = [f"Latency{f' of {arms[0]}' if len(ways) > 1 else ''}: {way}." for way, arms in ways.items()]
+    counts = {arm: report["latency"][arm] for arm in ARMS}
+    if any(0 < count["timed"] < count["answered"] for count in counts.values()):
+        part = ", ".join(f"{count['timed']} of {count['answered']} of {arm}'s" for arm, count in counts.items())
+        notes.append(f"Latency rests on {part} answers: the questions whose recorded seconds are known on both sides.")
     return notes
 
 

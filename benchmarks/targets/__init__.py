@@ -1,1 +1,1 @@
-"""Anything that can be compared: so far the two pipelines of this repo."""
+"""Anything that can be compared: the two pipelines of this repo, a running service, a function, a log."""

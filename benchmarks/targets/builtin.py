@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from benchmarks.scenario import Arm, Scenario
+from benchmarks.rows import CALLS
+from benchmarks.scenario import Arm, Direct, Legacy, OwnPrice, Scenario, own_price
+from benchmarks.targets.target import Reply
+from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import BUILTIN, Part
 from legacy_pipeline.classifier import Classifier
-from shared import pricing
-from shared.contract import Backend, Identity, Pipeline
-from shared.errors import BadInput
+from shared.clock import now
+from shared.contract import Answer, Backend, Identity, Pipeline, Request
+from shared.errors import BadInput, CrossoverError, MissingRecording
 from shared.pricing import Price
+from shared.run import answer
+from shared.steps import Background, Step
 
 ARTEFACTS: Final = Path(__file__).parents[2] / "legacy_pipeline" / "artefacts"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BuiltinTarget:
     """A pipeline ready to be asked. `prices` and `identities` go by the kind of the step that calls a model."""
 
     arm: Arm
@@ -27,15 +33,76 @@ class Target:
     prices: dict[str, Price]
     identities: dict[str, Identity]
     notes: tuple[str, ...] = ()
+    _background: Background = field(default_factory=Background)
+
+    async def ask(self, asked: Asked, request: Request) -> Reply:  # noqa: ARG002  # only a log needs the number
+        """The pipeline's answer. Work after the answer is awaited here, off the answer's clock."""
+        begun = now()
+        got: Answer | None = None
+        error = None
+        steps: Sequence[Step] = ()
+        try:
+            got = await answer(self.pipeline, request, self._background)
+            steps = got.steps
+        except CrossoverError as caught:
+            error = f"{type(caught).__name__}: {caught}"
+            steps = caught.steps
+        seconds = now() - begun
+        await self._background.drain()
+        _refuse_gaps(steps)
+        return Reply(
+            got.text if got else None,
+            got.completion.model if got else None,
+            error,
+            _latency_s(seconds, steps) if got else None,
+            seconds - sum(step.seconds for step in steps if step.kind in (*CALLS, "pause")),
+            self._cost_usd(steps),
+            tuple(steps),
+        )
+
+    async def aclose(self) -> None:
+        await self.pipeline.aclose()
+
+    def _cost_usd(self, steps: Sequence[Step]) -> float | None:
+        total = 0.0
+        for step in steps:
+            if step.completion:
+                cost = self.prices[step.kind].cost(step.completion.usage)
+                if cost is None:
+                    return None
+                total += cost
+            elif step.kind in CALLS:
+                return None  # a call that failed may have been charged
+        return total
 
 
-def open_backend(place: str, *, logprobs: bool = False) -> Backend:
-    """The backend of a model place. `logprobs` asks for them where they are not given anyway. Raises `BadInput`."""
+def _refuse_gaps(steps: Sequence[Step]) -> None:
+    """A question that was never recorded is a wrong input, not a wrong answer, even where a fallback hid it."""
+    for step in steps:
+        if step.detail.startswith(MissingRecording.__name__):
+            raise MissingRecording(step.detail.partition(": ")[2])
+
+
+def _latency_s(seconds: float, steps: Sequence[Step]) -> float | None:
+    """What passed here, and the recorded seconds of replayed calls, which did not pass here."""
+    for step in steps:
+        if step.completion and step.completion.timing != "measured":
+            if step.completion.seconds is None:
+                return None
+            seconds += step.completion.seconds
+    return seconds
+
+
+def open_backend(place: str, *, logprobs: bool = False, workload: Path = BUILTIN) -> Backend:
+    """The backend of a model place. `logprobs` asks for them where they are not given anyway. Raises `BadInput`.
+
+    `workload` is the folder whose recordings are meant.
+    """
     kind, _, name = place.partition(":")
     if kind == "recorded":
         from shared.backends.recorded import RecordedBackend, read_recording
 
-        return RecordedBackend(read_recording(recording_file(name, "test")))
+        return RecordedBackend(read_recording(recording_file(name, "test", workload)))
     if kind == "local":
         from shared.backends.local import LocalBackend
 
@@ -51,11 +118,11 @@ def open_backend(place: str, *, logprobs: bool = False) -> Backend:
     return HttpBackend(url, model, logprobs=logprobs)
 
 
-def check_place(place: str) -> None:
+def check_place(place: str, workload: Path = BUILTIN) -> None:
     """Raises `BadInput` where the model cannot be had, before anything is asked."""
     kind, _, name = place.partition(":")
     if kind == "recorded":
-        recording_file(name, "test")
+        recording_file(name, "test", workload)
     elif kind == "local":
         if find_spec("xllamacpp") is None:
             raise BadInput("local models need xllamacpp; run: make dev (or install the extra: local)")
@@ -68,47 +135,64 @@ def check_place(place: str) -> None:
             raise BadInput(f"{name!r} is neither a file nor a known model; known are {', '.join(catalogue())}")
 
 
-def recording_path(folder: Path, name: str, part: Part) -> Path:
+def recording_path(folder: Path, name: str, part: str) -> Path:
     """Where the recording of a model on one part of a workload is kept."""
-    return folder / "recordings" / f"{name}.{part}.jsonl"
+    return folder / "recordings" / f"{name}.{part}.jsonl.gz"
 
 
-def recording_file(name: str, part: Part) -> Path:
-    """The recording of a model on the built-in workload. Raises `BadInput` naming those that exist."""
-    file = recording_path(BUILTIN, name, part)
-    if not file.is_file():
-        known = ", ".join(sorted(each.name.split(".")[0] for each in file.parent.glob(f"*.{part}.jsonl"))) or "none"
-        raise BadInput(
-            f"no {part} recording of {name!r}; there are {known}; "
-            f"make one with: crossover record --model {name} --part {part}"
-        )
-    return file
+def recording_file(name: str, part: Part, workload: Path = BUILTIN) -> Path:
+    """The recording of a model on a workload, gzipped or plain. Raises `BadInput` naming those that exist."""
+    file = recording_path(workload, name, part)
+    for there in (file, file.with_suffix("")):
+        if there.is_file():
+            return there
+    suffix = f".{part}.jsonl"
+    found = {
+        each.name.partition(suffix)[0]: each
+        for each in sorted(file.parent.glob(f"*{suffix}*"))
+        if each.name.endswith((".jsonl", ".jsonl.gz"))
+    }
+    from shared.backends.recorded import read_recording
+
+    where = "" if workload == BUILTIN else f" in {file.parent}"
+    option = "" if workload == BUILTIN else f" --workload {workload}"
+    remedy = f"make one with: crossover record --model {name} --part {part}{option}"
+    if found and read_recording(next(iter(found.values()))).header.model.provider == "imported":
+        remedy = "name one of these, or import the table again with the column of its answers"
+    raise BadInput(f"no {part} recording of {name!r}{where}; there are {', '.join(found) or 'none'}; {remedy}")
 
 
-def price_of(place: str, named: str | None) -> Price:
-    """The named list price, else litellm's own for a LiteLLM model, else unknown."""
-    if named:
-        return pricing.find(named)
+def price_of(place: str, given: str | OwnPrice | None) -> Price:
+    """The price that the scenario gives, else litellm's own for a LiteLLM model, else unknown."""
+    if given:
+        return own_price(given)
     kind, _, name = place.partition(":")
     if kind == "litellm":
         from shared.backends.litellm import list_price
 
         return list_price(name)
-    return pricing.UNKNOWN
+    return own_price(None)
 
 
-def artefact_file(small: str, large: str) -> Path:
-    """Where the classifier trained for two models is kept."""
-    return ARTEFACTS / f"{small}+{large}.json".replace("/", "--")
+def artefact_file(small: str, large: str, workload: Path = BUILTIN) -> Path:
+    """Where the classifier trained for two models on a workload is kept."""
+    folder = ARTEFACTS if workload == BUILTIN else workload / "artefacts"
+    return folder / f"{small}+{large}.json".replace("/", "--")
 
 
-def open_classifier(small: Identity, large: Identity) -> tuple[Classifier | None, tuple[str, ...]]:
+def open_classifier(
+    small: Identity, large: Identity, workload: Path = BUILTIN
+) -> tuple[Classifier | None, tuple[str, ...]]:
     """The classifier trained for these two models, or None and the note that says what that means."""
-    file = artefact_file(small.model, large.model)
+    if small == large:
+        return None, ()  # nothing to route
+    file = artefact_file(small.model, large.model, workload)
     if not file.is_file():
+        option = "" if workload == BUILTIN else f" --workload {workload.name}"
         return None, (
             f"no classifier is trained for {small.model} and {large.model}: every question goes to the large model; "
-            "record both, then: crossover classifier train",
+            f"make one from training recordings of both: crossover classifier train --small {small.model} "
+            f"--large {large.model}{option}",
         )
     try:
         return Classifier.load(file, small=small, large=large), ()
@@ -118,27 +202,27 @@ def open_classifier(small: Identity, large: Identity) -> tuple[Classifier | None
         return None, (f"a model's weights are not known, so every question goes to the large model ({refused})",)
 
 
-def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> Target:
-    """Build one arm. The caller closes its pipeline."""
-    if arm == "direct":
+def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> BuiltinTarget:
+    """Build the pipeline of one arm. The caller closes it. Raises `BadInput` where the arm is another system."""
+    chosen, folder = scenario.arms[arm], scenario.workload_folder
+    if isinstance(chosen, Direct):
         from direct_pipeline.pipeline import DirectPipeline
 
-        direct = scenario.direct
-        backend = open_backend(direct.model)
-        price = price_of(direct.model, direct.price)
-        pipeline = DirectPipeline(backend)
-        return Target(arm, pipeline, {"call": price}, {"call": backend.identity})
+        backend = open_backend(chosen.model, workload=folder)
+        price = price_of(chosen.model, chosen.price)
+        return BuiltinTarget(arm, DirectPipeline(backend), {"call": price}, {"call": backend.identity})
+    if not isinstance(chosen, Legacy):
+        raise BadInput(f'{arm} is of kind = "{chosen.kind}", and only the built-in pipelines can be served')
     from legacy_pipeline.app import build
 
-    legacy = scenario.legacy
-    small = open_backend(legacy.small, logprobs=legacy.settings.escalate_below is not None)
-    large = open_backend(legacy.large)
-    classifier, notes = open_classifier(small.identity, large.identity)
+    small = open_backend(chosen.small, logprobs=chosen.settings.escalate_below is not None, workload=folder)
+    large = open_backend(chosen.large, workload=folder)
+    classifier, notes = open_classifier(small.identity, large.identity, folder)
     prices = {
-        "small": price_of(legacy.small, legacy.small_price),
-        "large": price_of(legacy.large, legacy.large_price),
+        "small": price_of(chosen.small, chosen.small_price),
+        "large": price_of(chosen.large, chosen.large_price),
     }
-    if legacy.small.startswith("local:") and legacy.large.startswith("local:"):
+    if chosen.small.startswith("local:") and chosen.large.startswith("local:"):
         notes = (*notes, "legacy holds two models in this process, and each slows the other; direct holds one")
-    cascade = build(cache_directory, classifier, small, large, legacy.settings)
-    return Target(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes)
+    cascade = build(cache_directory, classifier, small, large, chosen.settings)
+    return BuiltinTarget(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes)
