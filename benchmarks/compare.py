@@ -36,8 +36,7 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
     where one of the systems answered nothing.
     """
     questions = asked_by(scenario)
-    for place in scenario.places.values():
-        check_place(place, scenario.workload_folder)
+    check_arms(scenario)
     budget = Budget(scenario, max_usd)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -46,6 +45,16 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
     except OSError as error:
         raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
     return clock.run(_compare(scenario, questions, out, budget))
+
+
+def check_arms(scenario: Scenario) -> None:
+    """Raises `BadInput` where a model cannot be had or an environment variable is missing. Asks nobody."""
+    for place in scenario.places.values():
+        check_place(place, scenario.workload_folder)
+    if any(isinstance(chosen, Http) for chosen in scenario.arms.values()):
+        from benchmarks.targets.http import check_environment
+
+        check_environment(scenario)
 
 
 def dry_run(scenario: Scenario) -> int:
@@ -124,7 +133,7 @@ async def open_arm(arm: Arm, scenario: Scenario, questions: Questions, scratch: 
 
 async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget) -> int:
     stream = questions.stream
-    impatient = frozenset(arm for arm, chosen in scenario.arms.items() if isinstance(chosen, Http | Python))
+    impatient = frozenset(arm for (arm, _), call in scenario.calls.items() if call.paid)
     rows: list[Row] = []
     targets: list[Target] = []
     stopped, code, begun = None, 0, time.monotonic()
@@ -156,7 +165,6 @@ async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: 
             stopped, code = "interrupted", 130
         finally:
             if rows:  # whatever went wrong, what was answered is kept
-                (out / "report.json").unlink(missing_ok=True)
                 document.write_rows(out, rows)
     paired = _asked_of_both(rows)
     for arm in ARMS:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.compare import Questions, asked_by, open_arm
-from benchmarks.scenario import ARMS, Arm, Http, Legacy, Log, Scenario, default_file, load
-from benchmarks.targets.builtin import artefact_file, check_place, price_of
-from benchmarks.targets.http import check_environment
+from benchmarks.compare import Questions, asked_by, check_arms, open_arm
+from benchmarks.scenario import ARMS, Arm, Legacy, Log, Scenario, default_file, key_of_place, load
+from benchmarks.targets.builtin import artefact_file, price_of
 from shared import clock
 from shared.errors import BadInput
 
@@ -44,20 +43,31 @@ def check(file: Path | None) -> int:
     file = default_file(file)
     scenario = load(file)
     questions = asked_by(scenario)
-    for place in scenario.places.values():
-        check_place(place, scenario.workload_folder)
+    check_arms(scenario)
     for arm in ARMS:
-        chosen = scenario.arms[arm]
-        if isinstance(chosen, Http):
-            check_environment(arm, chosen)
-        if chosen.kind == "python":
+        if scenario.arms[arm].kind == "python":
             clock.run(_started(arm, scenario, questions))
+    _check_keys(scenario)
     distinct = len({asked.item.id for asked in questions.stream})
     asked = f"{len(questions.stream)} requests over {distinct} questions of {questions.workload.name}"
     print(f"{file or 'the preset'}: {asked}")
     for arm in ARMS:
         print("\n".join(_described(arm, scenario, questions)))
     return 0
+
+
+def _check_keys(scenario: Scenario) -> None:
+    """Raises `BadInput` where LiteLLM misses a provider's key. What else it misses has a default or another source."""
+    for kind, place in scenario.places.items():
+        provider, _, name = place.partition(":")
+        if provider == "litellm":
+            from shared.backends.litellm import library
+
+            missing = library().validate_environment(name)["missing_keys"]
+            if missing and all(each.endswith("_API_KEY") and each != "AZURE_API_KEY" for each in missing):
+                raise scenario.error(
+                    key_of_place(kind), f"the environment variable {' or '.join(missing)} is not set; export it"
+                )
 
 
 async def _started(arm: Arm, scenario: Scenario, questions: Questions) -> None:

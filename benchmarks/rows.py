@@ -13,6 +13,8 @@ from shared.steps import Step
 
 CALLS: Final = ("small", "large", "call")
 """Kinds of steps that ask a model."""
+REFERENCE_FREE: Final = frozenset({"outcome"})
+"""Scorers that read the score off the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Score:
 class Row:
     """One request answered, or not, by one arm. Seconds and US dollars; None is not measured.
 
-    `score` is None where there is no reference, `steps` where the target does not tell what it did.
+    `score` is None where there is no reference or no text, `steps` where the target does not tell what it did.
+    `cost_reported`: a running system told its cost itself.
     """
 
     asked: Asked
@@ -42,6 +45,7 @@ class Row:
     cost_usd: float | None
     steps: tuple[Step, ...] | None
     usage: Usage = Usage()
+    cost_reported: bool = False
 
     @property
     def calls(self) -> list[Completion]:
@@ -52,6 +56,13 @@ class Row:
     def usages(self) -> list[Usage]:
         """The tokens of each call, or of the whole request where the target does not tell its calls."""
         return [self.usage] if self.steps is None else [call.usage for call in self.calls]
+
+    @property
+    def text_missing(self) -> bool:
+        """Whether there is an answer and something to score it by, but not its text."""
+        item = self.asked.item
+        gradable = item.reference is not None or item.scorer in REFERENCE_FREE
+        return gradable and self.error is None and self.text is None
 
     @property
     def hit(self) -> bool:

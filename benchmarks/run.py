@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from benchmarks.quality.score import score
-from benchmarks.rows import Row, Score
+from benchmarks.rows import REFERENCE_FREE, Row, Score
 from benchmarks.scenario import Arm
 from benchmarks.targets.target import Reply, Target
 from benchmarks.workloads.traffic import Asked
@@ -22,8 +22,6 @@ from shared.errors import BadInput
 
 ALIKE: Final = 3
 """Failures of one kind after which a system that has answered nothing is taken to be out of reach."""
-REFERENCE_FREE: Final = frozenset({"outcome"})
-"""Scorers that read the score off the answer."""
 
 
 class BudgetReached(Exception):
@@ -46,6 +44,7 @@ async def ask(asked: Asked, request: Request, target: Target, workload: Workload
         reply.cost_usd,
         reply.steps,
         reply.usage,
+        reply.cost_reported,
     )
 
 

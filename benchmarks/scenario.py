@@ -17,7 +17,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -36,10 +36,11 @@ from pydantic import (
     model_validator,
 )
 
-from benchmarks.toml_source import TomlSource, nearest
+from benchmarks.toml_source import Key, TomlSource, nearest
 from benchmarks.workloads.workload import BUILTIN, ScorerName
 from legacy_pipeline.settings import Settings as LegacySettings
 from shared import pricing
+from shared.backends.openai_dialect import split_url
 from shared.errors import BadInput
 from shared.pricing import Price
 
@@ -48,9 +49,14 @@ DEFAULT_FILE: Final = Path("crossover.toml")
 KEY_VARIABLE: Final = "CROSSOVER_API_KEY"
 OWN: Final = "given in the scenario file"
 VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-"""A reference to an environment variable, where one is allowed: in the values of headers."""
+"""A reference to an environment variable, where one is allowed: in the values of headers and the texts of a body."""
 PLACEHOLDER: Final = re.compile(r"\{\{ *(\w*) *\}\}")
 PLACEHOLDERS: Final = ("input", "task", "id", "messages")
+ALONE: Final = '{{messages}} becomes a list, so it stands alone in the body: "{{messages}}"'
+REFERENCE: Final = re.compile(f"{VARIABLE.pattern}|{PLACEHOLDER.pattern}")
+NOT_SHOWN: Final = "(not shown)"
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 Arm = Literal["legacy", "direct"]
 ARMS: Final[tuple[Arm, Arm]] = ("legacy", "direct")
@@ -60,22 +66,76 @@ def _known_kind(text: str) -> str:
     kind, _, name = text.partition(":")
     if kind not in KINDS or not name:
         raise ValueError(f"{text!r} is no model; write recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL")
+    if kind == "recorded" and "/" in name:
+        raise ValueError(
+            f"a recording's name holds no `/`; `crossover record` writes recorded:{name.replace('/', '--')}"
+        )
     if kind == "http":
-        url = urlsplit(name)
-        if "@" in url.netloc:
-            raise ValueError(f"the URL holds a user or a password; put the key into {KEY_VARIABLE}")
-        if not (url.scheme in ("http", "https") and url.netloc and url.fragment):
-            raise ValueError(f"{text!r} needs a URL and a model: http:https://host/v1#MODEL")
+        url, _, model = name.partition("#")
+        if not model or not url.startswith(("http://", "https://")):
+            raise ValueError("this needs a URL and a model: http:https://host/v1#MODEL")
+        _base_url(url)
+    return text
+
+
+def _base_url(text: str) -> str:
+    """What `HttpBackend` takes, and no credentials: they would stand in the report."""
+    try:
+        _, credentials = split_url(text)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+    if credentials:
+        raise ValueError("the URL holds a user or a password; put the key into an environment variable")
     return text
 
 
 def _url(text: str) -> str:
-    url = urlsplit(text)
+    try:
+        url = urlsplit(text)
+        there = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:
+        raise ValueError("the host or the port of this URL is wrong; write one like https://host/path") from None
     if "@" in url.netloc:
         raise ValueError("the URL holds a user or a password; put the key into an environment variable")
-    if url.scheme not in ("http", "https") or not url.netloc:
+    if not there:
         raise ValueError("this is no URL; write one like https://host/path")
+    if "messages" in _placeholders([text]):
+        raise ValueError(ALONE)
     return text
+
+
+def _placeholders(texts: Iterable[str]) -> set[str]:
+    """The placeholders in them. Raises `ValueError` for one that there is not."""
+    found = {name for text in texts for name in PLACEHOLDER.findall(text)}
+    for name in sorted(found - set(PLACEHOLDERS)):
+        raise ValueError(f"placeholder {{{{{name}}}}} is unknown{nearest(name, PLACEHOLDERS)}")
+    return found
+
+
+def _body(body: JsonValue) -> JsonValue:
+    """The body as a value with placeholders."""
+    try:
+        if isinstance(body, str):
+            body = json.loads(body)
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'body is no JSON ({error}); placeholders stand in quotes: "{{{{input}}}}"') from None
+    _placeholders(texts_in(body))
+    if any(text != "{{messages}}" for text in texts_in(body) if "messages" in PLACEHOLDER.findall(text)):
+        raise ValueError(ALONE)
+    return body
+
+
+def _header_name(name: str) -> str:
+    if not HEADER_NAME.fullmatch(name):
+        raise ValueError("this is no name of a header; write letters, digits and hyphens")
+    return name
+
+
+def _header_value(value: str) -> str:
+    if HEADER_CONTROL.search(value):
+        raise ValueError("the header holds a line break or the like; write it in one line")
+    return value
 
 
 def _price_name(name: str) -> str:
@@ -180,7 +240,7 @@ class Http(_Strict):
     """
 
     kind: Literal["http"]
-    base_url: Annotated[str, AfterValidator(_url)] | None = Field(
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
         default=None, description="The API's address up to and including its version: https://host/v1"
     )
     model: Text | None = None
@@ -189,8 +249,12 @@ class Http(_Strict):
     )
     url: Annotated[str, AfterValidator(_url)] | None = None
     method: Literal["POST", "PUT", "GET"] = "POST"
-    headers: dict[str, str] = Field(default={}, description="Values may hold ${VARIABLE} of the environment.")
-    body: JsonValue = Field(default=None, description="A table, or a text that is JSON.")
+    headers: dict[Annotated[str, AfterValidator(_header_name)], Annotated[str, AfterValidator(_header_value)]] = Field(
+        default={}, description="Values may hold ${VARIABLE} of the environment."
+    )
+    body: Annotated[JsonValue, AfterValidator(_body)] = Field(
+        default=None, description="A table, or a text that is JSON. Texts may hold ${VARIABLE} of the environment."
+    )
     response: ResponsePaths | None = None
     price: PriceSpec | None = None
 
@@ -206,41 +270,26 @@ class Http(_Strict):
         if own:
             if self.url is None or self.response is None:
                 raise ValueError("an endpoint needs a url, and a table `response` with the path `text`")
-            self._check_templates()
+            if not _placeholders([self.url, *texts_in(self.body)]) & {"input", "messages"}:
+                raise ValueError(
+                    "neither body nor url holds {{input}} or {{messages}}, so every request would be the same"
+                )
         elif self.base_url is None or self.model is None:
             raise ValueError("an OpenAI-compatible API needs base_url and model; any other endpoint url and response")
         return self
 
-    def _check_templates(self) -> None:
-        found = {name for text in [self.url or "", *_texts(self.template)] for name in PLACEHOLDER.findall(text)}
-        for name in sorted(found - set(PLACEHOLDERS)):
-            raise ValueError(f"placeholder {{{{{name}}}}} is unknown{nearest(name, PLACEHOLDERS)}")
-        if not found & {"input", "messages"}:
-            raise ValueError("neither body nor url holds {{input}} or {{messages}}, so every request would be the same")
-        if "messages" in PLACEHOLDER.findall(self.url or "") or any(
-            text != "{{messages}}" for text in _texts(self.template) if "messages" in PLACEHOLDER.findall(text)
-        ):
-            raise ValueError('{{messages}} becomes a list, so it stands alone in the body: "{{messages}}"')
-
-    @property
-    def template(self) -> JsonValue:
-        """The body as a value with placeholders."""
-        if not isinstance(self.body, str):
-            return self.body
-        try:
-            parsed: JsonValue = json.loads(self.body)
-        except ValueError as error:
-            raise ValueError(f'body is no JSON ({error}); placeholders stand in quotes: "{{{{input}}}}"') from None
-        return parsed
-
     @field_serializer("headers")
-    def _no_secrets(self, headers: dict[str, str]) -> dict[str, str]:
-        return {name: value if VARIABLE.search(value) else "(not shown)" for name, value in headers.items()}
+    def _no_header_secrets(self, headers: dict[str, str]) -> dict[str, str]:
+        return {name: _shown(value, VARIABLE) for name, value in headers.items()}
+
+    @field_serializer("body")
+    def _no_body_secrets(self, body: JsonValue) -> JsonValue:
+        return with_texts(body, lambda text: _shown(text, REFERENCE))
 
     @field_serializer("url")
     def _no_query(self, url: str | None) -> str | None:
         address, query, _ = (url or "").partition("?")
-        return f"{address}?(not shown)" if query else url
+        return f"{address}?{NOT_SHOWN}" if query else url
 
 
 class Python(_Strict):
@@ -286,20 +335,24 @@ class Scenario(_Strict):
     stand_ins: dict[str, str] = Field(
         default_factory=dict, description="What the small, large and call model stand for."
     )
-    _folder: Path = PrivateAttr(default=Path())
+    _source: TomlSource = PrivateAttr(default_factory=lambda: TomlSource(None))
 
     def model_post_init(self, context: object) -> None:
-        if isinstance(context, Path):
-            self._folder = context
+        if isinstance(context, TomlSource):
+            self._source = context
 
     @property
     def folder(self) -> Path:
         """What relative paths are relative to: the scenario file's folder."""
-        return self._folder
+        return self._source.folder
 
     def path(self, written: str) -> Path:
         """A path of the scenario file."""
-        return self._folder / Path(written).expanduser()
+        return self.folder / Path(written).expanduser()
+
+    def error(self, key: Key, message: str) -> BadInput:
+        """The error for a key, with the file and the line where it stands."""
+        return self._source.error(key, message)
 
     @property
     def workload_folder(self) -> Path:
@@ -348,6 +401,11 @@ class Scenario(_Strict):
         return any(place.startswith("local:") for place in self.places.values())
 
 
+def key_of_place(kind: str) -> Key:
+    """Where the model of a kind of call is named."""
+    return ("direct", "model") if kind == "call" else ("legacy", kind)
+
+
 def _is_paid(place: str) -> bool:
     return place.startswith(("litellm:", "http:"))
 
@@ -361,13 +419,33 @@ def own_price(spec: str | OwnPrice | None) -> Price:
     return Price("own", spec.input, spec.output, OWN, per_call_usd=spec.per_call)
 
 
-def _texts(value: JsonValue) -> Iterator[str]:
+def texts_in(value: JsonValue) -> Iterator[str]:
     """Every text inside a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | dict):
         for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
+            yield from texts_in(inner)
+
+
+def with_texts(value: JsonValue, change: Callable[[str], JsonValue]) -> JsonValue:
+    """The value with every text inside it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [with_texts(each, change) for each in value]
+    if isinstance(value, dict):
+        return {key: with_texts(each, change) for key, each in value.items()}
+    return value
+
+
+def _shown(text: str, reference: re.Pattern[str]) -> str:
+    """The references that a text holds; what stands around them may be secret."""
+    shown, end = "", 0
+    for found in reference.finditer(text):
+        shown += (NOT_SHOWN if found.start() > end else "") + found[0]
+        end = found.end()
+    return shown + (NOT_SHOWN if len(text) > end else "")
 
 
 PRESETS: Final[dict[str, dict[str, Any]]] = {
@@ -471,7 +549,7 @@ def load(
     if seed is not None:
         merged["seed"] = seed
     try:
-        scenario = Scenario.model_validate(merged, context=file.parent if file else Path())
+        scenario = Scenario.model_validate(merged, context=source)
     except ValidationError as error:
         raise source.invalid(error, merged, Scenario) from None
     _check_hosts(scenario, source)
@@ -511,9 +589,9 @@ def _check_logs(scenario: Scenario, source: TomlSource) -> None:
         )
     for kind, place in scenario.places.items():
         if place.startswith("recorded:"):
-            where = ("direct", "model") if kind == "call" else ("legacy", kind)
             raise source.error(
-                where, f"{place} has no answers to the questions of a log; name a local:, litellm: or http: model"
+                key_of_place(kind),
+                f"{place} has no answers to the questions of a log; name a local:, litellm: or http: model",
             )
 
 

@@ -6,10 +6,11 @@ Pydantic says what is wrong but not where it stands, and names the members of it
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,16 +19,29 @@ from shared.errors import BadInput
 
 Key = Sequence[str | int]
 
+NEEDED: Final = {
+    "model": "a table",
+    "dict_": "a table",
+    "string_type": "a text in quotes",
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "list_": "a list",
+    "frozen_set_": "a list",
+    "invalid-json-value": "a text, a number, true or false, a list or a table",
+}
+"""What to write, by how the name of pydantic's error begins; pydantic speaks of its own classes."""
+
 
 class TomlSource:
     """The tables of a file in `given`, empty without a file. Raises `BadInput` where it is no TOML in UTF-8."""
 
     def __init__(self, file: Path | None) -> None:
-        self._where, self._text = "the command line", ""
+        self._where, self._text, self.folder = "the command line", "", Path()
         if file:
-            self._where = str(file)
+            self._where, self.folder = str(file), file.parent
             try:
-                self._text = file.read_text(encoding="utf-8")
+                self._text = file.read_text(encoding="utf-8-sig")
                 tomllib.loads(self._text)
             except FileNotFoundError:
                 raise BadInput(f"{file} is missing; crossover init writes one to begin with") from None
@@ -59,6 +73,10 @@ class TomlSource:
             message = f"kind {tag!r} is unknown; use one of {', '.join(kinds)}{nearest(tag, kinds)}"
         elif first["type"] == "string_pattern_mismatch":
             message = f"this does not fit the form {first['ctx']['pattern']}"
+        elif needed := next((NEEDED[word] for word in NEEDED if first["type"].startswith(word)), None):
+            message = f"{needed} is needed"
+        else:
+            message = re.sub(r"^\w+ should ", "this must ", message)
         return self.error(key, message)
 
 

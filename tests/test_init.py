@@ -128,10 +128,16 @@ def test_check_says_what_each_arm_is(
         ('[traffic]\nworkload = "sums"\n[direct]\nkind = "python"\ncallable = "gone:f"\n[legacy]\nkind = "http"\n'
          'base_url = "http://a.example/v1"\nmodel = "m"', "gone"),
         ('[traffic]\nworkload = "sums"\n[direct]\nmodel = "litellm:x/y"\n[legacy]\nkind = "http"\n'
-         'api_key_env = "UNSET_"\nbase_url = "http://a.example/v1"\nmodel = "m"', "UNSET_ is not set"),
+         'api_key_env = "UNSET_"\nbase_url = "http://a.example/v1"\nmodel = "m"',
+         "mine.toml line 7: key `legacy.api_key_env`: the environment variable UNSET_ is not set"),
+        ('[traffic]\nworkload = "sums"\n[direct]\nmodel = "litellm:groq/m"\n[legacy]\nsmall = "litellm:ollama/m"\n'
+         'large = "litellm:x/y"', "line 4: key `direct.model`: the environment variable GROQ_API_KEY is not set"),
     ],
 )  # fmt: skip
-def test_check_finds_what_is_wrong(text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_finds_what_is_wrong(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
     write_workload(tmp_path / "sums")
     (tmp_path / "a.jsonl").write_text('{"id": 1}\n')
     (tmp_path / "b.jsonl").write_text('{"id": 2}\n')

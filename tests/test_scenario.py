@@ -85,6 +85,9 @@ text = "a"
 """
 
 
+API = '[direct]\nkind = "http"\nbase_url = "{}"\nmodel = "m"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -98,6 +101,23 @@ text = "a"
         ("preset = []", r"preset \[\] is unknown"),
         ('[direct]\nmodel = "http:https://me:secret@chips.example/v1#m"', r"holds a user or a password"),
         ("[traffic]\nrepeat_share = 1.0", r"mine\.toml line 2: key `traffic\.repeat_share`"),
+        ('[direct]\nmodel = "recorded:openai/gpt-4o"', r"line 2: key `direct\.model`: .*recorded:openai--gpt-4o"),
+        ('[direct]\nmodel = "http:https://chips.example/v1?k=s#m"', r"line 2: .*without a query or fragment"),
+        ('[direct]\nmodel = "http:https://chips.example:x/v1#m"', r"line 2: .*must be like https://host/v1"),
+        (API.format("https://a.example/v1?key=s"), r"line 3: key `direct\.base_url`: .*without a query or fragment"),
+        (API.format("https://a.example/v1#x"), r"line 3: key `direct\.base_url`: .*without a query or fragment"),
+        (API.format("https://a.example:99999/v1"), r"line 3: key `direct\.base_url`: .*must be like https://host/v1"),
+        (API.format("https://me:secret@a.example/v1"), r"line 3: key `direct\.base_url`: .*a user or a password"),
+        (HOME_MADE.replace("a.example/", "a.example:x/"), r"line 3: key `direct\.url`: .*port of this URL is wrong"),
+        (HOME_MADE.replace("a.example/", "/"), r"line 3: key `direct\.url`: this is no URL"),
+        (
+            HOME_MADE.replace("body", 'headers = { "X Y" = "a" }\nbody'),
+            r"line 4: key `direct\.headers\.X Y`: .*no name",
+        ),
+        (
+            HOME_MADE.replace("body", 'headers = { X = "a\\nb" }\nbody'),
+            r"line 4: key `direct\.headers\.X`: .*line break",
+        ),
         ('[direct]\nmodel = "gpt-4o"', r"key `direct\.model`: .*'gpt-4o' is no model; write recorded:NAME"),
         ('[direct]\nmodel = "http:chips.example#m"', r"needs a URL and a model"),
         ('[direct]\nmodel = "http:https://chips.example/v1"', r"needs a URL and a model"),
@@ -114,10 +134,17 @@ text = "a"
         ),
         ('[direct]\nkind = "http"\nurl = "https://a.example/"\nmodel = "m"', r"leave out the ones or the others"),
         ('[direct]\nkind = "http"\nurl = "https://a.example/"\n[direct.response]\ntxt = "a"', r"line 5: .*mean `text`"),
-        (HOME_MADE.replace("{{input}}", "{{inputt}}"), r"placeholder \{\{inputt\}\} is unknown; did you mean `input`"),
+        (
+            HOME_MADE.replace("{{input}}", "{{inputt}}"),
+            r"line 4: key `direct\.body`: placeholder \{\{inputt\}\} is unknown; did you mean `input`",
+        ),
         (HOME_MADE.replace("{{input}}", "hello"), r"every request would be the same"),
-        (HOME_MADE.replace("{{input}}", "so: {{messages}}"), r"\{\{messages\}\} becomes a list"),
-        (HOME_MADE.replace('{ q = "{{input}}" }', "'{\"q\": {{input}}}'"), r"body is no JSON"),
+        (HOME_MADE.replace("{{input}}", "so: {{messages}}"), r"key `direct\.body`: \{\{messages\}\} becomes a list"),
+        (
+            HOME_MADE.replace('{ q = "{{input}}" }', "'{\"q\": {{input}}}'"),
+            r"line 4: key `direct\.body`: body is no JSON",
+        ),
+        (HOME_MADE.replace('{ q = "{{input}}" }', "'{\"n\": NaN}'"), r"line 4: key `direct\.body`: body is no JSON"),
         ('[direct]\nkind = "python"\ncallable = "answer"', r"line 3: key `direct\.callable`"),
         ('[direct]\nmodel = "litellm:x/y"\nprice = { input = 1 }', r"line 3: key `direct\.price`: write either"),
         ('[direct]\nmodel = "litellm:x/y"\nprice = { input = 1, output = 1, per_call = 1 }', r"write either"),
@@ -137,6 +164,39 @@ text = "a"
 def test_a_wrong_scenario_names_file_and_key(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=message):
         load(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[legacy]\nsettings = 3", "line 2: key `legacy.settings`: a table is needed"),
+        ('seed = "x"', "line 1: key `seed`: a whole number is needed"),
+        ("seed = 1.5", "line 1: key `seed`: a whole number is needed"),
+        ("[traffic]\nzipf = []", "line 2: key `traffic.zipf`: a number is needed"),
+        ("[traffic]\nzipf = 200", "line 2: key `traffic.zipf`: this must be less than or equal to 10"),
+        ('[traffic]\nworkload = ""', "line 2: key `traffic.workload`: this must have at least 1 character"),
+        ("[direct]\nmodel = 3", "line 2: key `direct.model`: a text in quotes is needed"),
+        ('[legacy.settings]\nsmall_first = "x"', "line 2: key `legacy.settings.small_first`: true or false is needed"),
+        ("[legacy.settings]\nsemantic_tasks = 1", "line 2: key `legacy.settings.semantic_tasks`: a list is needed"),
+        ('[quality]\nscorer = "x"', "line 2: key `quality.scorer`: this must be 'label'"),
+        (HOME_MADE + "[direct.headers]\nA = 3", "line 8: key `direct.headers.A`: a text in quotes is needed"),
+        (
+            HOME_MADE.replace("{ q", "{ d = 2026-01-01, q"),
+            "line 4: key `direct.body.d`: a text, a number, true or false",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_what_is_needed(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(written(tmp_path, text))
+    assert str(caught.value).startswith(f"{tmp_path / 'mine.toml'} {said}")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufeffseed = 3\nzip = 1\n")
+    with pytest.raises(BadInput, match=r"line 2: key `zip`"):
+        load(file)
+    assert load(written(tmp_path, "\ufeffseed = 3\n")).seed == 3
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
@@ -178,13 +238,24 @@ def test_a_price_of_ones_own_is_of_tokens_or_calls(tmp_path: Path) -> None:
 
 def test_what_may_be_secret_is_not_in_the_report(tmp_path: Path) -> None:
     text = HOME_MADE.replace("a.example/", "a.example/?key=s3cret")
-    text = text.replace("body", 'headers = { A = "s3cret", B = "Bearer ${TOKEN}" }\nbody')
+    text = text.replace("body", 'headers = { A = "s3cret", B = "Bearer ${TOKEN}", C = "${TOKEN} s3cret" }\nbody')
+    text = text.replace("{ q", '{ a = "s3cret", b = ["s3cret ${TOKEN}"], c = "s3cret {{task}} s3cret", n = 7, q')
     scenario = load(written(tmp_path, text))
     assert isinstance(scenario.direct, Http)
     assert "s3cret" in str(scenario.direct.url)
     dumped = scenario.model_dump_json()
     assert "s3cret" not in dumped
-    assert "Bearer ${TOKEN}" in dumped
+    system = json.loads(dumped)["direct"]
+    assert system["headers"] == {"A": "(not shown)", "B": "(not shown)${TOKEN}", "C": "${TOKEN}(not shown)"}
+    assert system["body"] == {
+        "a": "(not shown)",
+        "b": ["(not shown)${TOKEN}"],
+        "c": "(not shown){{task}}(not shown)",
+        "n": 7,
+        "q": "{{input}}",
+    }
+    as_text = HOME_MADE.replace('{ q = "{{input}}" }', '\'{"q": "{{input}}", "k": "s3cret"}\'')
+    assert "s3cret" not in load(written(tmp_path, as_text)).model_dump_json()
 
 
 def test_without_a_name_the_file_of_this_folder_is_taken_and_said(

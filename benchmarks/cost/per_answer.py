@@ -7,14 +7,17 @@ from typing import Any
 
 from benchmarks.rows import CALLS, Row
 from benchmarks.scenario import ARMS, Arm
+from benchmarks.targets.target import REPORTED
+from shared.contract import Usage
 from shared.pricing import break_even_usd
 
 
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
-    """US dollars, None where a price is unknown; shares and counts per request, None where steps are not told.
+    """US dollars and calls per answer: those of failed requests count, without adding an answer. Shares per request.
 
-    They rest on `costed` and `told` requests: a failed one that does not tell its cost or steps is left out, and where
-    an answered one does not, there is no figure. The break-even is over what both answered.
+    None where a price is unknown, steps are not told, or, for the calls, only who answered is told. They rest on
+    `costed` and `told` requests: a failed one that does not tell its cost, steps or tokens is left out, and where an
+    answered one does not, there is no figure. The break-even is over what both answered.
     """
     answered = [{row.asked.number for row in arms[arm] if row.error is None} for arm in ARMS]
     both = {arm: [row for row in arms[arm] if row.asked.number in answered[0] & answered[1]] for arm in ARMS}
@@ -43,19 +46,29 @@ def _total(rows: Sequence[Row]) -> float | None:
 def _one(rows: Sequence[Row]) -> dict[str, Any]:
     costed, told = _telling(rows, _costed), _telling(rows, lambda row: row.steps is not None)
     total = _total(costed)
-    calls = sum(step.kind in CALLS for row in told for step in row.steps or ())
-    tokens = [(usage.input_tokens, usage.output_tokens) for row in rows for usage in row.usages]
-    known = all(None not in pair for pair in tokens)
+    steps = [step for row in told for step in row.steps or ()]
+    every_call = not any(step.detail == REPORTED for step in steps)
+    counted = _telling(rows, lambda row: all(None not in _tokens(usage) for usage in row.usages))
+    tokens = [_tokens(usage) for row in counted for usage in row.usages]
     return {
         "costed": len(costed),
         "told": len(told),
-        "usd_per_answer": None if total is None else total / len(costed),
-        "calls_per_answer": calls / len(told) if told else None,
-        "input_tokens": sum(pair[0] or 0 for pair in tokens) if known else None,
-        "output_tokens": sum(pair[1] or 0 for pair in tokens) if known else None,
+        "usd_per_answer": _per_answer(total, costed),
+        "calls_per_answer": _per_answer(sum(step.kind in CALLS for step in steps) if every_call else None, told),
+        "input_tokens": sum(pair[0] or 0 for pair in tokens) if counted else None,
+        "output_tokens": sum(pair[1] or 0 for pair in tokens) if counted else None,
         "hit_rate": sum(row.hit for row in told) / len(told) if told else None,
         "small_share": sum(_by_small(row) for row in told) / len(told) if told else None,
     }
+
+
+def _per_answer(total: float | None, rows: Sequence[Row]) -> float | None:
+    answers = sum(row.error is None for row in rows)
+    return total / answers if total is not None and answers else None
+
+
+def _tokens(usage: Usage) -> tuple[int | None, int | None]:
+    return usage.input_tokens, usage.output_tokens
 
 
 def _by_small(row: Row) -> bool:

@@ -17,23 +17,26 @@ from benchmarks.scenario import ARMS, Arm
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
     """Mean scores in [0, 1]; counts of questions, where right means a score of 1. A failed answer scores 0.
 
-    A question counts as scored where both answers to it have a score; a mean over none is None. `higher` counts the
+    A question counts as scored where both answers to it have a score; a mean over none is None. So is the mean of an
+    arm that lacks the text of any answer: what is left of it would be its failures and a part. `higher` counts the
     questions by whose score is higher where some score lies between 0 and 1; else it is None, for `right` says it all.
     """
-    scored = {arm: _scored(arms[arm]) for arm in ARMS}
-    both = {number for number in scored["legacy"] if number in scored["direct"]}
-    rows = {arm: [row for row in arms[arm] if row.asked.number in both] for arm in ARMS}
+    kept = {arm: [] if any(row.text_missing for row in arms[arm]) else arms[arm] for arm in ARMS}
+    scored = {arm: _scored(kept[arm]) for arm in ARMS}
+    both = scored["legacy"] & scored["direct"] if all(kept.values()) else scored["legacy"] | scored["direct"]
+    rows = {arm: [row for row in kept[arm] if row.asked.number in both] for arm in ARMS}
     per_item = {arm: _per_item(rows[arm]) for arm in ARMS}
+    paired = _paired(per_item) if all(per_item.values()) else None
     tasks = sorted({row.asked.item.task for row in arms["legacy"]})
     return {
         "questions": len({row.asked.item.id for row in arms["legacy"]}),
         "requests": len(arms["legacy"]),
-        "scored": len(per_item["legacy"]),
+        "scored": len(per_item["legacy"]) if paired else 0,
         "per_question": {arm: _mean(list(per_item[arm].values())) for arm in ARMS},
         "per_request": {arm: _mean([row.score.value for row in rows[arm] if row.score]) for arm in ARMS},
-        "right": _paired(per_item) if both else None,
+        "right": paired,
         "higher": _higher(per_item)
-        if any(0 < row.score.value < 1 for arm in ARMS for row in rows[arm] if row.score)
+        if paired and any(0 < row.score.value < 1 for arm in ARMS for row in rows[arm] if row.score)
         else None,
         "tasks": {
             task: {

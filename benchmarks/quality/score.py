@@ -33,7 +33,10 @@ def _text(value: object) -> str:
 
 def _number(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise TypeError("the number is too large") from None
     raise TypeError(f"a number is needed, this is {value!r}")
 
 

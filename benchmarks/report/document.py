@@ -89,10 +89,10 @@ def _standing(
     scenario: Scenario, targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
 ) -> dict[str, Standing]:
     even = parts["cost"]["break_even_direct_usd_per_mtok"]
-    logged = scenario.legacy.kind == "log" and scenario.direct.kind == "log"
+    paid = {arm: _paid(scenario.arms[arm].kind, arms[arm]) for arm in ARMS}
     words: dict[str, Standing] = {
         "/verdict": "unknown",
-        "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else "recorded" if logged else "assumed",
+        "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else paid["legacy"],
     }
     both: set[Standing] = set()
     for target in targets:
@@ -101,7 +101,6 @@ def _standing(
         texts: Standing = "recorded" if replayed or kind == "log" else "measured"
         both.add(texts)
         live = kind != "log" and all(call.timing == "measured" for row in rows for call in row.calls)
-        priced = any(price.known for price in target.prices.values())
         shares: Standing = texts if scenario.logs else "assumed"  # they follow from the assumed share of repeats
         means = {f"/quality/{name}/{arm}": parts["quality"][name][arm] for name in ("per_question", "per_request")}
         means |= {f"/quality/tasks/{task}/{arm}": each[arm] for task, each in parts["quality"]["tasks"].items()}
@@ -112,12 +111,10 @@ def _standing(
             f"/maintenance/{arm}": (parts["maintenance"][arm]["lines"], "measured"),
             f"/latency/{arm}": (latency["mean_s"], "measured" if live else "recorded"),
             f"/latency/{arm}/overhead_p50_s": (timed or None, "measured"),
-            f"/cost/{arm}/usd_per_answer": (
-                cost["usd_per_answer"], "recorded" if kind == "log" else "assumed" if priced else "vendor-claimed",
-            ),
+            f"/cost/{arm}/usd_per_answer": (cost["usd_per_answer"], paid[arm]),
             f"/cost/{arm}/input_tokens": (cost["input_tokens"], texts),
             f"/cost/{arm}/output_tokens": (cost["output_tokens"], texts),
-        }  # fmt: skip
+        }
         given |= {
             f"/cost/{arm}/{name}": (cost[name], shares) for name in ("hit_rate", "calls_per_answer", "small_share")
         }
@@ -130,6 +127,13 @@ def _standing(
         f"/quality/{name}": "unknown" if parts["quality"][name] is None else right for name in ("right", "higher")
     }
     return words
+
+
+def _paid(kind: str, rows: Sequence[Row]) -> Standing:
+    """How a known cost came to be: one that a running system reported is its own claim, whatever price is given."""
+    if kind == "log":
+        return "recorded"
+    return "vendor-claimed" if any(row.cost_reported for row in rows) else "assumed"
 
 
 def row_document(row: Row) -> dict[str, Any]:
@@ -186,11 +190,13 @@ def _step_document(step: Step) -> dict[str, Any]:
 
 
 def write_rows(directory: Path, rows: Sequence[Row]) -> None:
-    """`requests.jsonl`, whole or not at all."""
+    """`requests.jsonl`, whole or not at all. A `report.json` beside it was of other rows and is deleted."""
     directory.mkdir(parents=True, exist_ok=True)
     with replacing(directory / "requests.jsonl") as file:
         for row in rows:
             file.write((json.dumps(row_document(row), ensure_ascii=False, allow_nan=False) + "\n").encode())
+        file.flush()
+        (directory / "report.json").unlink(missing_ok=True)
 
 
 def write_report(directory: Path, report: Mapping[str, Any]) -> None:

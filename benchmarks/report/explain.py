@@ -18,7 +18,7 @@ NEEDED |= {"steps", "latency_s", "cost_usd", "history", "question", "reference"}
 def explain(directory: Path, asked: str) -> int:
     """Print the story of a request number, or of the first request for an item."""
     rows, standing = _rows(directory / "requests.jsonl"), _standing(directory / "report.json")
-    found = [row for row in rows if asked in (str(row["request"]), row["item"])]
+    found = [row for row in rows if str(row["request"]) == asked] or [row for row in rows if row["item"] == asked]
     if not found:
         last = max(row["request"] for row in rows)
         raise BadInput(f"{directory} has no request or item {asked!r}; requests are numbered 0 to {last}")
@@ -36,7 +36,7 @@ def explain(directory: Path, asked: str) -> int:
         print("\n" + "\n".join(_story(arm, row, standing)))
     if len(pair) == 2:
         print(f"\ncause: {cause(pair['legacy'], pair['direct'])}")
-    others = sorted({row["request"] for row in found} - {number})
+    others = sorted({row["request"] for row in rows if row["item"] == first["item"]} - {number})
     if others:
         print(f"also asked as request {', '.join(map(str, others))}")
     return 0

@@ -106,10 +106,16 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
             )
         notes.append(" ".join([*counts, "No interval, so no verdict."]))
     else:
-        notes.append("No answer could be scored (no reference, or no text), so quality is not measured.")
+        missing = [arm for arm in ARMS if quality["per_question"][arm] is None]
+        notes.append(
+            f"Quality of {missing[0]} is not measured: the texts of its answers were not all kept."
+            if len(missing) == 1
+            else "Quality is not measured: there is no reference, or the answers' texts were not all kept."
+        )
     notes += _latency_notes(report)
     for arm in ARMS:
-        for what, count in (("Cost", "costed"), ("Hit rate and calls", "told")):
+        calls = "" if report["cost"][arm]["calls_per_answer"] is None else " and calls"
+        for what, count in (("Cost", "costed"), (f"Hit rate{calls}", "told")):
             if 0 < report["cost"][arm][count] < quality["requests"]:
                 notes.append(
                     f"{what} of {arm}: over {report['cost'][arm][count]} of {quality['requests']} requests; the others "
@@ -159,13 +165,15 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
                 "measured here"
             )
         else:
-            way = {"measured": "measured here", "recorded": "as logged"}.get(word, "not measured")
+            who = [model["provider"] for name, model in provenance["models"].items() if name.startswith(f"{arm}.")]
+            why = ", as the recordings hold no seconds" if kind == "builtin" and "recorded" in who else ""
+            way = {"measured": "measured here", "recorded": "as logged"}.get(word, f"not measured{why}")
         ways.setdefault(way, []).append(arm)
     notes = [f"Latency{f' of {arms[0]}' if len(ways) > 1 else ''}: {way}." for way, arms in ways.items()]
     counts = {arm: report["latency"][arm] for arm in ARMS}
     if any(0 < count["timed"] < count["answered"] for count in counts.values()):
         part = ", ".join(f"{count['timed']} of {count['answered']} of {arm}'s" for arm, count in counts.items())
-        notes.append(f"Latency rests on {part} answers: the questions whose recorded seconds are known on both sides.")
+        notes.append(f"Latency rests on {part} answers: those that both gave and whose seconds are known.")
     return notes
 
 
@@ -179,6 +187,6 @@ def _percent(share: float) -> str:
 
 def seconds_text(seconds: float) -> str:
     """Seconds, milliseconds or microseconds, whichever reads best."""
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-2 else f"{seconds * 1e6:.0f} us"
+    if round(seconds * 1e6) < 10_000:
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.1f} ms" if round(seconds * 1e3, 1) < 1000 else f"{seconds:.2f} s"

@@ -39,6 +39,8 @@ FIELDS = ("id", "input", "messages", "task", "scope", "max_tokens", "deadline_s"
 
 TEXTS = ("output", "model", "stage", "error")
 NUMBERS = ("input_tokens", "output_tokens", "cost_usd", "latency_ms")
+MOST = 1e15
+"""The largest number that is believed."""
 
 
 class Refused(Exception):
@@ -144,8 +146,8 @@ def fields_of(result: object) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
             raise Refused(f"returned `{name}` as {type(value).__name__}; it must be a number")
         number = float(value)
-        if not 0 <= number < float("inf"):
-            raise Refused(f"returned `{name}` as {number}; it must be a finite number of 0 or more")
+        if not 0 <= number <= MOST:
+            raise Refused(f"returned `{name}` as {number:g}; it must be a number from 0 to {MOST:g}")
         if name.endswith("_tokens") and not number.is_integer():
             raise Refused(f"returned `{name}` as {number}; it must be a whole number")
         fields[name] = int(number) if name.endswith("_tokens") else number

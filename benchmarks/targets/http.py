@@ -16,8 +16,19 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from pydantic import JsonValue
 
-from benchmarks.scenario import KEY_VARIABLE, PLACEHOLDER, VARIABLE, Arm, Http, ResponsePaths, own_price
-from benchmarks.targets.target import Reply, Target, cost_usd, steps_of_stage
+from benchmarks.scenario import (
+    KEY_VARIABLE,
+    PLACEHOLDER,
+    VARIABLE,
+    Arm,
+    Http,
+    ResponsePaths,
+    Scenario,
+    own_price,
+    texts_in,
+    with_texts,
+)
+from benchmarks.targets.target import MOST, Reply, Target, cost_usd, steps_of_stage
 from benchmarks.workloads.traffic import Asked
 from shared.backends.http import MAX_ANSWER_BYTES, HttpBackend
 from shared.clock import now
@@ -31,38 +42,49 @@ T = TypeVar("T")
 
 
 def open_http(arm: Arm, system: Http, deadline_s: float) -> Target:
-    """The target of a scenario's `kind = "http"`. The caller closes it. Raises `BadInput` for an unset variable."""
-    check_environment(arm, system)
+    """The target of a scenario's `kind = "http"`. The caller closes it, and has called `check_environment`."""
     price = own_price(system.price)
     if system.base_url and system.model:
+        variable = system.api_key_env or KEY_VARIABLE
         backend = HttpBackend(
             system.base_url,
             system.model,
-            api_key_env=system.api_key_env or KEY_VARIABLE,
+            api_key=os.environ.get(variable, "").strip(),
+            api_key_env=variable,
             connect_s=CONNECT_S,
             silence_s=deadline_s,
         )
         return OpenAITarget(arm, backend, price)
     if system.url and system.response:
-        headers = {
-            name: VARIABLE.sub(lambda found: os.environ[found[1]].strip(), value)
-            for name, value in system.headers.items()
-        }
-        return EndpointTarget(arm, system.method, system.url, headers, system.template, system.response, price)
+        headers = {name: _expanded(value) for name, value in system.headers.items()}
+        body = with_texts(system.body, _expanded)
+        return EndpointTarget(arm, system.method, system.url, headers, body, system.response, price)
     raise BadInput(f"{arm} has neither base_url and model nor url and response")
 
 
-def check_environment(arm: Arm, system: Http) -> None:
-    """Raises `BadInput` naming the key and the environment variable that is not set."""
-    needed = {f"{arm}.headers.{name}": VARIABLE.findall(value) for name, value in system.headers.items()}
-    if system.api_key_env:
-        needed[f"{arm}.api_key_env"] = [system.api_key_env]
-    for key, variables in needed.items():
-        for variable in variables:
-            if not os.environ.get(variable):
-                raise BadInput(f"key `{key}`: the environment variable {variable} is not set; export it and run again")
-            if not os.environ[variable].strip().isprintable():
-                raise BadInput(f"key `{key}`: the environment variable {variable} holds a line break or the like")
+def check_environment(scenario: Scenario) -> None:
+    """Raises `BadInput` naming the key and its environment variable that is not set or cannot be sent."""
+    for arm, system in scenario.arms.items():
+        if not isinstance(system, Http):
+            continue
+        needed: dict[tuple[str, ...], list[str]] = {
+            (arm, "headers", name): VARIABLE.findall(value) for name, value in system.headers.items()
+        }
+        needed[arm, "body"] = [name for text in texts_in(system.body) for name in VARIABLE.findall(text)]
+        if system.api_key_env:
+            needed[arm, "api_key_env"] = [system.api_key_env]
+        elif system.base_url and os.environ.get(KEY_VARIABLE, "").strip():
+            needed[arm, "base_url"] = [KEY_VARIABLE]
+        for key, variables in needed.items():
+            for variable in variables:
+                if not os.environ.get(variable, "").strip():
+                    raise scenario.error(key, f"the environment variable {variable} is not set; export it")
+                if not os.environ[variable].strip().isprintable():
+                    raise scenario.error(key, f"the environment variable {variable} holds a line break or the like")
+
+
+def _expanded(text: str) -> str:
+    return VARIABLE.sub(lambda found: os.environ[found[1]].strip(), text)
 
 
 class OpenAITarget:
@@ -167,10 +189,15 @@ class EndpointTarget:
             raise BadAnswer(f"response.text: `{paths.text}` is null; there is no answer in it")
         if not isinstance(text, str):
             text = json.dumps(text, ensure_ascii=False)
+        try:
+            _text(text)
+        except TypeError as error:
+            raise BadAnswer(f"response.text: `{paths.text}` is {error}") from None
         model = self._optional(answer, "model", _text)
         usage = Usage(self._optional(answer, "input_tokens", _count), self._optional(answer, "output_tokens", _count))
         stage = self._optional(answer, "stage", _text)
-        cost = cost_usd(self._optional(answer, "cost_usd", _number), self._price, usage, stage)
+        told_usd = self._optional(answer, "cost_usd", _number)
+        cost = cost_usd(told_usd, self._price, usage, stage)
         steps = None
         if stage is not None:
             completion = Completion(text, model or NOT_TOLD, usage, "unknown", seconds=seconds)
@@ -178,7 +205,7 @@ class EndpointTarget:
                 steps = steps_of_stage(stage, completion)
             except ValueError as error:
                 raise BadAnswer(f"response.stage: {error}") from None
-        return Reply(text, model, latency_s=seconds, cost_usd=cost, steps=steps, usage=usage)
+        return Reply(text, model, None, seconds, None, cost, steps, usage, cost_reported=told_usd is not None)
 
     def _optional(self, answer: Any, name: str, read: Callable[[object], T]) -> T | None:
         """The value at an optional path: None where the scenario has no such path or the answer has null there."""
@@ -225,21 +252,25 @@ def _kind(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError(f"{_kind(value)}, not a text")
+    if not isinstance(value, str):
+        raise TypeError(f"{_kind(value)}, not a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise TypeError("a text with half a character (a lone surrogate)") from None
+    return value
 
 
 def _count(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
         return value
-    raise TypeError(f"{_kind(value)}, not a whole number from 0")
+    raise TypeError(f"{_kind(value)}, not a whole number from 0 to {MOST:g}")
 
 
 def _number(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST:
         return float(value)
-    raise TypeError(f"{_kind(value)}, not a number from 0")
+    raise TypeError(f"{_kind(value)}, not a number from 0 to {MOST:g}")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -248,19 +279,12 @@ def _no_constant(name: str) -> NoReturn:
 
 def _render(template: JsonValue, values: Mapping[str, str], messages: JsonValue) -> JsonValue:
     """The template with its placeholders filled in."""
-    if template == "{{messages}}":
-        return messages
-    if isinstance(template, str):
-        return _filled(template, values)
-    if isinstance(template, list):
-        return [_render(each, values, messages) for each in template]
-    if isinstance(template, dict):
-        return {key: _render(each, values, messages) for key, each in template.items()}
-    return template
+    return with_texts(template, lambda text: messages if text == "{{messages}}" else _filled(text, values))
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
-    return PLACEHOLDER.sub(lambda found: values[found[1]], text)
+    """A variable's value may hold what looks like a placeholder: it stays."""
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 def _check(response: aiohttp.ClientResponse, raw: bytes) -> None:
@@ -296,4 +320,5 @@ def _too_late(request: Request) -> BackendUnavailable:
 
 
 def _failed(error: BackendError) -> Reply:
-    return Reply(None, error=f"{type(error).__name__}: {error}")
+    """The message may name keys of the answer, which need be no valid text."""
+    return Reply(None, error=f"{type(error).__name__}: {error}".encode(errors="replace").decode())

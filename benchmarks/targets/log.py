@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn
 
 from benchmarks.quality.score import score
 from benchmarks.scenario import Arm
-from benchmarks.targets.target import STAGES, Reply, steps_of_stage
+from benchmarks.targets.target import MOST, STAGES, Reply, steps_of_stage
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Item, ScorerName, Task, Workload
 from shared.contract import ROLES, Completion, Identity, Message, Request, Usage, canonical_json
@@ -46,8 +46,6 @@ TELEMETRY: Final[Mapping[str, tuple[str, ...]]] = {
 """OpenTelemetry's names of our fields; the first that is there holds."""
 MAX_TOKENS: Final = 1024
 """Tokens that a model may answer to a question of a log, which does not say how many it allowed."""
-MOST: Final = 1e15
-"""The largest number that is believed: 30,000 years in milliseconds."""
 
 
 class _Wrong(Exception):
@@ -165,14 +163,21 @@ def read(path: Path) -> dict[str, Entry]:
 
 
 def traffic(paths: Mapping[Arm, Path], scorer: ScorerName | None, limit: int | None) -> Traffic:
-    """The traffic of one log, or of two joined by id. Raises `BadInput` where they have no id in common."""
+    """The traffic of one log, or of two joined by id.
+
+    Raises `BadInput` where they have no id in common, or the same ids for different requests.
+    """
     logs = {arm: read(path) for arm, path in paths.items()}
-    first = next(iter(logs))
-    ids = [each for each in logs[first] if all(each in log for log in logs.values())]
-    if not ids:
+    first, *others = logs
+    joined = [each for each in logs[first] if all(each in log for log in logs.values())]
+    if not joined:
         examples = " and ".join(f"{next(iter(log))!r} in {paths[arm]}" for arm, log in logs.items())
         raise BadInput(f"the logs have no id in common ({examples}); log the same request under the same id in both")
-    questions = [_question([log[each] for log in logs.values()], paths) for each in ids[:limit]]
+    differing: tuple[str, ...] = ()
+    for other in others:
+        differing = _differing([(logs[first][each], logs[other][each]) for each in joined], paths)
+    ids = joined[:limit]
+    questions = [_question([log[each] for log in logs.values()], paths) for each in ids]
     if len(logs) == 1:
         for entry, _ in questions:
             if entry.messages is None:
@@ -181,11 +186,35 @@ def traffic(paths: Mapping[Arm, Path], scorer: ScorerName | None, limit: int | N
                     "asked; log the input, or compare two logs"
                 )
     workload, stream = _items(questions, paths, first, scorer)
-    targets = {arm: LogTarget(arm, [log[each] for each in ids], ()) for arm, log in logs.items()}
-    notes = {arm: _notes(arm, paths[arm], log, targets[arm].entries) for arm, log in logs.items()}
-    return Traffic(
-        workload, stream, {arm: LogTarget(arm, target.entries, notes[arm]) for arm, target in targets.items()}
+    targets: dict[Arm, LogTarget] = {}
+    for arm, log in logs.items():
+        entries = [log[each] for each in ids]
+        notes = (differing if arm == first else ()) + _left_out(paths[arm], len(log), len(joined))
+        targets[arm] = LogTarget(arm, entries, notes + _gaps(arm, entries))
+    return Traffic(workload, stream, targets)
+
+
+def _differing(joined: Sequence[tuple[Entry, Entry]], paths: Mapping[Arm, Path]) -> tuple[str, ...]:
+    """A note of ids that have another input in each log. Raises `BadInput` where these are more than half."""
+    told = [(pair, same) for pair in joined if (same := _same_input(*pair)) is not None]
+    wrong = [pair for pair, same in told if not same]
+    if not wrong:
+        return ()
+    found = f"{len(wrong)} of {len(told)} ids have different inputs in the two logs, such as {wrong[0][0].id!r}"
+    if 2 * len(wrong) <= len(told):
+        return (f"{found}: there the question may differ and not the system",)
+    places = " and ".join(f"{path} line {entry.line}" for path, entry in zip(paths.values(), wrong[0], strict=True))
+    raise BadInput(
+        f"{found} ({places}), so these are not the same requests; log the same request under the same id in both, and "
+        "as `input` what the user asked"
     )
+
+
+def _same_input(first: Entry, second: Entry) -> bool | None:
+    """Whether two entries hold the same last message, or the same hash of their input; None where it is not told."""
+    if first.messages and second.messages:
+        return first.messages[-1].content.strip() == second.messages[-1].content.strip()
+    return first.digest == second.digest if first.digest and second.digest else None
 
 
 def _question(entries: Sequence[Entry], paths: Mapping[Arm, Path]) -> tuple[Entry, Any]:
@@ -271,15 +300,20 @@ def _reference(expected: Any, scorer: ScorerName | None) -> tuple[ScorerName, An
     return scorer, expected
 
 
-def _notes(arm: Arm, path: Path, log: Mapping[str, Entry], joined: Sequence[Entry]) -> tuple[str, ...]:
-    """What a reader must know: requests of one side only, and columns that are there for some rows only."""
+def _left_out(path: Path, logged: int, joined: int) -> tuple[str, ...]:
+    """A note of the requests of one side only."""
+    if logged == joined:
+        return ()
+    return (
+        f"{logged - joined} of {logged} requests are in {path.name} only and are left out; "
+        "log the same request under the same id in both",
+    )
+
+
+def _gaps(arm: Arm, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Notes of the columns that are there for some rows only."""
     notes = []
-    if len(log) > len(joined):
-        notes.append(
-            f"{len(log) - len(joined)} of {len(log)} requests are in {path.name} only and are left out; "
-            "log the same request under the same id in both"
-        )
-    answered = [entry for entry in joined if entry.error is None]
+    answered = [entry for entry in entries if entry.error is None]
     for name in ("latency_s", "cost_usd", "stage", "output"):
         missing = sum(getattr(entry, name) is None for entry in answered)
         if 0 < missing < len(answered):

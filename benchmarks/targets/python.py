@@ -144,7 +144,9 @@ class PythonTarget:
     def _reply(self, said: Mapping[str, Any]) -> Reply:
         model, usage = said.get("model"), Usage(said.get("input_tokens"), said.get("output_tokens"))
         if failed := said.get("failed") or said.get("error"):
-            return Reply(None, model, failed, cost_usd=said.get("cost_usd"), usage=usage)
+            return Reply(
+                None, model, failed, cost_usd=said.get("cost_usd"), usage=usage, cost_reported="cost_usd" in said
+            )
         text, steps = said["output"], None
         latency_s = said["latency_ms"] / 1000 if "latency_ms" in said else said["seconds"]
         cost = cost_usd(said.get("cost_usd"), self._price, usage, said.get("stage"))
@@ -154,7 +156,7 @@ class PythonTarget:
                 steps = steps_of_stage(said["stage"], completion)
             except ValueError as wrong:
                 return Reply(None, model, f"returned an unknown stage: {wrong}")
-        return Reply(text, model, None, latency_s, None, cost, steps, usage)
+        return Reply(text, model, None, latency_s, None, cost, steps, usage, "cost_usd" in said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,11 @@ from shared.steps import Step
 
 STAGES: Final = {"cache": "cache", "small": "small", "large": "large", "call": "call", "direct": "call"}
 """The words a target may say for what answered, and the kind of step that each means."""
+REPORTED: Final = "as reported"
+"""The detail of a step that a target told: it says who answered, not which calls were made on the way."""
+
+MOST: Final = 1e15
+"""The largest number that is believed: 30,000 years in milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Reply:
 
     `text` is None where there was no answer (then `error` says why) or where a log left it out. `steps` is None where
     the target does not tell what it did; then `usage` may still hold the tokens that it counts for the whole request.
+    `cost_reported`: a running system told its cost itself, so that no price went into it.
     """
 
     text: str | None
@@ -35,6 +41,7 @@ class Reply:
     cost_usd: float | None = None
     steps: tuple[Step, ...] | None = None
     usage: Usage = Usage()
+    cost_reported: bool = False
 
 
 class Target(Protocol):
@@ -80,4 +87,4 @@ def steps_of_stage(stage: str, completion: Completion | None) -> tuple[Step, ...
     if stage not in STAGES:
         raise ValueError(f"stage is none of {', '.join(STAGES)}; leave it out where it is not known")
     kind = STAGES[stage]
-    return (Step(kind, "ok", 0.0, 0.0, "as reported", None if kind == "cache" else completion),)
+    return (Step(kind, "ok", 0.0, 0.0, REPORTED, None if kind == "cache" else completion),)

@@ -133,9 +133,10 @@ def _reference_faults(item: Item, workload: Workload) -> Iterator[str]:
     try:
         rejected = [place for place, answer in enumerate(each, 1) if score(_written(answer), item, workload).value < 1]
     except BadInput:  # its message quotes the reference
-        yield f"the scorer {name} needs {NEEDS[name]} as reference, this is {_kind(reference)}"
-    except OverflowError:
-        yield f"the reference is too large a number for the scorer {name}"
+        if name == "numeric" and isinstance(reference, int) and not isinstance(reference, bool):
+            yield f"the reference is too large a number for the scorer {name}"
+        else:
+            yield f"the scorer {name} needs {NEEDS[name]} as reference, this is {_kind(reference)}"
     else:
         if rejected:
             which = f"accepted answers {', '.join(map(str, rejected))}" if len(each) > 1 else "the reference itself"

@@ -20,6 +20,8 @@ from shared.clock import wall
 from shared.contract import Completion, FinishReason, Request, Usage
 from shared.errors import BackendError, BackendRefused, BackendUnavailable, BadAnswer, BadInput
 
+MOST_TOKENS: Final = 10**12
+"""The most that is believed of one answer."""
 FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
     "length": "length",
@@ -135,8 +137,8 @@ class Assembly:
             raise self.bad("has `usage` that is no object")
         counts = value.get("prompt_tokens"), value.get("completion_tokens")
         for count in counts:
-            if count is not None and (type(count) is not int or count < 0):
-                raise self.bad("counts its tokens in something other than whole numbers from 0")
+            if count is not None and (type(count) is not int or not 0 <= count <= MOST_TOKENS):
+                raise self.bad(f"counts its tokens in something other than whole numbers from 0 to {MOST_TOKENS:,}")
         return Usage(*counts)
 
     def _naturals(self, value: object) -> list[float]:

@@ -5,31 +5,23 @@ from __future__ import annotations
 from typing import get_args
 
 from benchmarks.latency.percentiles import measure
-from benchmarks.rows import Row, Score
+from benchmarks.rows import Row
 from benchmarks.scenario import Arm
-from benchmarks.workloads.traffic import Asked
-from benchmarks.workloads.workload import Item
-from shared.contract import Completion, Message, Request, Standing
+from shared.contract import Completion, Standing
 from shared.steps import Step
+from tests.rows import row
 
-REQUEST = Request((Message("user", "?"),))
 
-
-def row(arm: Arm, number: int, item: str, latency_s: float | None, *, timing: Standing = "recorded") -> Row:
-    question = Item(
-        id=item, group=item, task="t", input="?", reference=["yes"], author="a", source="own", licence="CC0"
-    )
+def timed(arm: Arm, number: int, item: str, latency_s: float | None, *, timing: Standing = "recorded") -> Row:
     call = Completion("yes", "m", seconds=latency_s, timing=timing)
-    steps = (Step("call", "ok", 0.0, 0.0, "", call),)
-    asked = Asked(number, question, repeat=False)
-    return Row(asked, REQUEST, arm, "yes", "m", None, Score(1.0, ""), latency_s, 0.0, None, steps)
+    return row(arm, number, item, latency_s=latency_s, steps=(Step("call", "ok", 0.0, 0.0, "", call),))
 
 
 def both(*rows: tuple[str, float | None, float | None, Standing]) -> dict[Arm, list[Row]]:
     """(item, legacy's seconds, direct's seconds, timing of direct's call) for each request."""
     return {
         arm: [
-            row(arm, number, item, seconds[place], timing=timing if arm == "direct" else "recorded")
+            timed(arm, number, item, seconds[place], timing=timing if arm == "direct" else "recorded")
             for number, (item, *seconds, timing) in enumerate(rows)
         ]
         for place, arm in enumerate(get_args(Arm))
@@ -50,6 +42,28 @@ def test_what_a_system_did_not_report_makes_its_latency_not_measured() -> None:
     found = measure(arms)
     assert (found["legacy"]["timed"], found["legacy"]["mean_s"]) == (2, 5.0)
     assert (found["direct"]["timed"], found["direct"]["mean_s"]) == (0, None)
+
+
+def test_both_are_timed_over_what_both_answered() -> None:
+    arms = both(("a", 1.0, 3.0, "recorded"), ("b", 9.0, 5.0, "recorded"), ("c", 2.0, 7.0, "recorded"))
+    arms["direct"][1] = row("direct", 1, "b", error="Timeout")
+    arms["legacy"][2] = row("legacy", 2, "c", error="Timeout")
+    found = measure(arms)
+    assert [(found[arm]["timed"], found[arm]["answered"], found[arm]["mean_s"]) for arm in found] == [
+        (1, 2, 1.0),
+        (1, 2, 3.0),
+    ]
+
+
+def test_an_arm_whose_recordings_hold_no_seconds_leaves_the_others_alone() -> None:
+    arms = both(("a", 1.0, None, "unknown"), ("b", 9.0, None, "unknown"), ("c", None, None, "unknown"))
+    arms["legacy"][2] = timed("legacy", 2, "c", None, timing="unknown")
+    hit = Step("similar", "ok", 0.0, 0.0)
+    arms["direct"].append(row("direct", 3, "d", latency_s=0.0, steps=(hit,)))
+    arms["legacy"].append(timed("legacy", 3, "d", 2.0))
+    found = measure(arms)
+    assert (found["legacy"]["timed"], found["legacy"]["mean_s"]) == (3, 4.0)
+    assert (found["direct"]["timed"], found["direct"]["mean_s"]) == (0, None), "its hits alone are the fast part"
 
 
 def test_with_no_seconds_at_all_nothing_is_measured() -> None:

@@ -37,6 +37,8 @@ def test_label(text: str, value: float) -> None:
 @pytest.mark.parametrize(
     ("text", "reference", "value"),
     [
+        ("9" * 5000, 14, 0),
+        ("9" * 5000 + "/" + "9" * 5000, 1, 0),  # no float holds it
         ("3*4=12, 12+2=14 Answer: 14", 14, 1),
         ("3*4=12, 12+2=14", 14, 1),  # the last number counts where no answer is marked
         ("Answer: 12 (and 14 with the vase)", 12, 1),  # the first after the mark
@@ -103,6 +105,8 @@ REFERENCE: dict[str, object] = {"name": "Tom", "seats": 3, "paid": True}
         ("[1]", 0.0),
         ('{"name": "Tom", "seats": 3, "paid": true', 0.0),  # cut off
         ("Tom, 3 seats, paid", 0.0),
+        ('{"name": "Tom", "seats": 1' + "0" * 400 + ', "paid": true}', 2 / 3),  # no float holds it
+        ('{"name": "Tom", "seats": 1' + "0" * 5000 + ', "paid": true}', 0.0),  # Python reads no number that long
     ],
 )
 def test_json_fields(text: str, value: float) -> None:
@@ -119,6 +123,13 @@ def test_every_scorer_takes_any_text_and_stays_between_0_and_1(text: str) -> Non
     ):
         assert 0.0 <= value <= 1.0
         assert reason
+
+
+def test_a_reference_that_no_float_holds_is_refused() -> None:
+    workload = load()
+    item = next(item for item in workload.items if workload.scorer(item) == "numeric")
+    with pytest.raises(BadInput, match="the number is too large"):
+        score("1", item.model_copy(update={"reference": 10**400}), workload)
 
 
 def test_every_reference_of_the_workload_is_right_by_its_own_scorer() -> None:

@@ -135,6 +135,35 @@ def test_explain_tells_a_requests_story(results: Path, rows: list[Any], capsys: 
     assert "also asked as request" in capsys.readouterr().out
 
 
+def test_a_number_is_a_requests_before_it_is_an_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step: dict[str, Any] = {
+        "task": "t",
+        "text": "a",
+        "error": None,
+        "score": 1,
+        "reason": "",
+        "model": "m",
+        "steps": None,
+    }
+    step |= {"latency_s": None, "cost_usd": None, "history": [], "question": "?", "reference": None, "repeat": False}
+    items = ["2", "2", "b", "b", "9"]
+    lines = [json.dumps(step | {"request": number, "item": item, "arm": "legacy"}) for number, item in enumerate(items)]
+    (tmp_path / "requests.jsonl").write_text("\n".join(lines))
+    for asked, story, also in (("2", "request 2: item b", "3"), ("9", "request 4: item 9", ""), ("0", "item 2", "1")):
+        assert explain(tmp_path, asked) == 0
+        told = capsys.readouterr().out
+        assert story in told
+        assert told.rpartition("also asked as request ")[2].strip() == also or not also
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 us"), (0.0099, "9900 us"), (0.00999999, "10.0 ms"), (0.01, "10.0 ms"), (0.99999, "1.00 s"), (2, "2.00 s")],
+)
+def test_a_time_is_rounded_before_its_unit_is_chosen(seconds: float, text: str) -> None:
+    assert terminal.seconds_text(seconds) == text
+
+
 def test_explain_names_what_is_missing(results: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no request or item 'x-1'; requests are numbered 0 to"):
         explain(results, "x-1")
@@ -198,7 +227,7 @@ def test_an_arm_that_answers_nothing_is_no_result(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
-        done = crossover("compare", "--direct", f"http:{url}#m", "--limit", "3", "--out", "out", cwd=tmp_path)
+        done = crossover("compare", "--direct", f"http:{url}#m", "--limit", "2", "--out", "out", cwd=tmp_path)
     assert done.returncode == 2
     assert "direct answered nothing of what both were asked" in done.stderr
     assert "BackendUnavailable" in done.stderr

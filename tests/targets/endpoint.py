@@ -32,14 +32,14 @@ def write_workload(folder: Path, items: int = 30) -> Path:
 
 
 class Endpoint:
-    """Adds; `asked` holds the bodies, `headers` the headers. `/html`, `/404` and `/half` misbehave."""
+    """Adds; `asked` and `headers` hold what came. `/html`, `/404` and `/half` misbehave; `/raw` gives `raw`."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.app = web.Application()
         self.app.router.add_route("*", "/{what:.*}", self._answer)
-        self.url = ""
+        self.url = self.raw = ""
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body: Any = await request.json() if request.can_read_body else dict(request.query)
@@ -54,6 +54,8 @@ class Endpoint:
             return web.Response(text="<html>Sign in</html>", content_type="application/json")
         if what == "text":
             return web.Response(text="42")
+        if what.startswith("raw"):
+            return web.Response(text=self.raw, content_type="application/json")
         if what == "half":
             return web.json_response({"result": {"answers": []}})
         if what == "hangs":

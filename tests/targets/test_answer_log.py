@@ -127,8 +127,7 @@ def test_two_logs_of_one_process_never_share_an_id_in_one_file(path: Path, caplo
     second.close()
     assert len({row["id"] for row in rows(path)}) == 4
     assert (first.failure, second.failure) == ("", answer_log.SHARED)
-    assert len(caplog.messages) == 1
-    assert "pass `id`" in caplog.messages[0]
+    assert len([message for message in caplog.messages if "pass `id`" in message]) == 1
 
 
 def test_two_logs_of_one_file_with_ids_have_nothing_to_say(path: Path) -> None:
@@ -204,6 +203,9 @@ def test_what_cannot_be_known_or_written_is_left_out_or_counted(path: Path, log:
         def __str__(self) -> str:
             raise RuntimeError
 
+    with log.call("object") as call:
+        call.output, call.model = object(), "m"
+    assert log.failure == "the answer is of type object, not text; return text or set call.output"
     with log.call("numbers") as call:
         call.cost_usd, call.latency_ms, call.input_tokens, call.output_tokens = float("nan"), -1, True, "3"  # type: ignore[assignment]
         call.model, call.stage = Strange(), "similar"  # type: ignore[assignment]
@@ -211,9 +213,6 @@ def test_what_cannot_be_known_or_written_is_left_out_or_counted(path: Path, log:
         call.output = "\ud800"
     with log.call(object()):
         pass
-    with log.call("object") as call:
-        call.output, call.model = object(), "m"
-    assert log.failure == "the answer is of type object, not text; return text or set call.output"
     assert log.dropped == 0
     with log.call("id", id=Strange()):  # type: ignore[arg-type]
         pass
@@ -221,8 +220,8 @@ def test_what_cannot_be_known_or_written_is_left_out_or_counted(path: Path, log:
         raise ValueError(Strange())
     log.close()
     entries = list(read(path).values())
-    assert [(entry.output, entry.model) for entry in entries[1:]] == [("?", None), (None, None), (None, "m")]
-    numbers = entries[0]
+    assert [(entry.output, entry.model) for entry in entries] == [(None, "m"), (None, None), ("?", None), (None, None)]
+    numbers = entries[1]
     assert (numbers.cost_usd, numbers.stage, numbers.model, numbers.usage.input_tokens) == (None,) * 4
     assert numbers.latency_s is not None
     assert log.dropped == 2
@@ -382,7 +381,7 @@ while True:
     *before, torn, after = path.read_bytes().splitlines()
     numbers = [int(json.loads(line)["id"].partition("-")[2]) for line in before]
     assert numbers == list(range(1, len(before) + 1))
-    assert torn == b'{"id": "half a li'
+    assert torn.endswith(b'{"id": "half a li')  # before it, what the kill cut off, if anything
     assert json.loads(after)["id"] == "after"
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.scenario import Http
-from benchmarks.targets.http import at_path, open_http
+from benchmarks.scenario import Http, load
+from benchmarks.targets.http import at_path, check_environment, open_http
 from benchmarks.targets.target import Reply
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Item
@@ -71,10 +73,7 @@ def test_an_openai_api_that_is_none_is_an_error_of_the_request(served: Endpoint)
 def test_the_key_comes_from_the_variable_that_is_named(served: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     system = Http(kind="http", base_url=f"{served.url}/v1", model="m", api_key_env="GATEWAY_KEY")
     monkeypatch.setenv("CROSSOVER_API_KEY", "another")
-    monkeypatch.delenv("GATEWAY_KEY", raising=False)
-    with pytest.raises(BadInput, match=r"key `direct\.api_key_env`: the environment variable GATEWAY_KEY is not set"):
-        ask(system)
-    monkeypatch.setenv("GATEWAY_KEY", "k")
+    monkeypatch.setenv("GATEWAY_KEY", "k\n")
     ask(system)
     assert served.headers[-1]["Authorization"] == "Bearer k"
 
@@ -83,11 +82,11 @@ def test_a_template_becomes_the_body_and_paths_lead_into_the_answer(
     served: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICE_KEY", "k\n")
-    body = {"q": "{{input}}", "of": ["{{task}}/{{id}}", 7, None, {"all": "{{messages}}"}]}
+    body = {"q": "{{input}}", "of": ["{{task}}/{{id}}", 7, None, {"all": "{{messages}}"}], "key": "${SERVICE_KEY}"}
     system = endpoint_at(f"{served.url}/answer", headers={"X-Key": "Bearer ${SERVICE_KEY}"}, body=body)
     first, second = sorted(ask(system, times=2), key=lambda reply: str(reply.steps))
     messages = [{"role": "system", "content": "Add."}, {"role": "user", "content": "1 + 2"}]
-    assert served.asked[-1] == {"q": "1 + 2", "of": ["sums/s3", 7, None, {"all": messages}]}
+    assert served.asked[-1] == {"q": "1 + 2", "of": ["sums/s3", 7, None, {"all": messages}], "key": "k"}
     assert served.headers[-1]["X-Key"] == "Bearer k"
     assert first.text == second.text == "3"
     assert first.steps is not None
@@ -147,6 +146,40 @@ def test_stages_and_counts_that_are_none_are_errors(served: Endpoint) -> None:
     assert "response.input_tokens: `result` is an object, not a whole number" in str(count.error)
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (r'{"a": "\ud800"}', "response.text: `a` is a text with half a character"),
+        (r'{"a": ["\ud800"]}', "response.text: `a` is a text with half a character"),
+        (r'{"\ud800": "a"}', "leads nowhere: the answer has the keys ?"),
+        (r'{"a": "b", "n": "\ud800"}', "response.model: `n` is a text with half a character"),
+        ('{"a": "b", "usd": 1e999}', "response.cost_usd: `usd` is a number, not a number from 0 to 1e+15"),
+        ('{"a": "b", "usd": 1' + 400 * "0" + "}", "response.cost_usd: `usd` is a number, not"),
+        (
+            '{"a": "b", "in": 1' + 400 * "0" + "}",
+            "response.input_tokens: `in` is a number, not a whole number from 0 to",
+        ),
+        ('{"a": "b", "in": 1' + 5000 * "0" + "}", "the answer is no JSON"),
+    ],
+)
+def test_what_no_report_could_hold_is_an_error_of_the_request(served: Endpoint, answer: str, error: str) -> None:
+    paths = {"text": "a", "model": "n", "cost_usd": "usd", "input_tokens": "in"}
+    served.raw = answer
+    (reply,) = ask(endpoint_at(f"{served.url}/raw", response=paths, price={"input": 1.0, "output": 1.0}))
+    assert reply.text is None
+    assert error in str(reply.error)
+    str(reply.error).encode()
+
+
+def test_tokens_that_there_cannot_be_are_an_error_of_the_request(served: Endpoint) -> None:
+    served.raw = json.dumps(
+        {"choices": [{"message": {"content": "3"}}], "usage": {"prompt_tokens": 10**400, "completion_tokens": 1}}
+    )
+    system = {"kind": "http", "base_url": f"{served.url}/raw", "model": "m", "price": {"input": 1.0, "output": 1.0}}
+    (reply,) = ask(Http.model_validate(system))
+    assert "counts its tokens in something other than whole numbers from 0 to 1,000,000,000,000" in str(reply.error)
+
+
 def test_a_deadline_ends_the_wait(served: Endpoint) -> None:
     (reply,) = ask(endpoint_at(f"{served.url}/hangs"), Request(REQUEST.messages, deadline_s=0.1))
     assert "no complete answer within 0.1 s" in str(reply.error)
@@ -159,12 +192,31 @@ def test_nobody_there_is_said() -> None:
     assert "cannot be connected to" in str(reply.error)
 
 
-def test_an_unset_variable_is_named_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('url = "http://a/{{input}}"\nheaders = { X-Key = "Bearer ${SERVICE_KEY}" }', "headers.X-Key"),
+        ('url = "http://a/"\nbody = { q = "{{input}}", k = ["${SERVICE_KEY}"] }', "body"),
+        ('model = "m"\napi_key_env = "SERVICE_KEY"\nbase_url = "http://a/v1"', "api_key_env"),
+    ],
+)
+def test_an_unset_variable_is_named_with_file_line_and_key(
+    line: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = "" if "base_url" in line else 'response.text = "a"\n'
+    (tmp_path / "mine.toml").write_text(f'[direct]\nkind = "http"\n{line}\n{response}')
+    scenario = load(tmp_path / "mine.toml")
     monkeypatch.delenv("SERVICE_KEY", raising=False)
-    with pytest.raises(
-        BadInput, match=r"key `direct\.headers\.X-Key`: the environment variable SERVICE_KEY is not set"
-    ):
-        ask(endpoint_at("http://127.0.0.1/", headers={"X-Key": "${SERVICE_KEY}"}))
+    with pytest.raises(BadInput) as caught:
+        check_environment(scenario)
+    where = f"mine.toml line 4: key `direct.{key}`: the environment variable SERVICE_KEY "
+    assert f"{where}is not set" in str(caught.value)
+    monkeypatch.setenv("SERVICE_KEY", "a\nb")
+    with pytest.raises(BadInput) as caught:
+        check_environment(scenario)
+    assert f"{where}holds a line break" in str(caught.value)
+    monkeypatch.setenv("SERVICE_KEY", "k\n")
+    check_environment(scenario)
 
 
 values = st.recursive(

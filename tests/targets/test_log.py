@@ -216,6 +216,38 @@ def test_logs_that_expect_different_answers_are_refused(tmp_path: Path) -> None:
         two(tmp_path, [{"id": "1", "expected": "x"}], [{"id": "1", "expected": "y"}])
 
 
+@pytest.mark.parametrize("name", ["input", "input_sha256"])
+def test_ids_that_agree_by_accident_are_refused(tmp_path: Path, name: str) -> None:
+    legacy = [{"id": str(number), name: f"secret {number}"} for number in range(5)]
+    direct = [{"id": str(number), name: f"secret {number + 1}"} for number in range(4)] + [legacy[4]]
+    with pytest.raises(BadInput, match="4 of 5 ids have different inputs in the two logs, such as '0'") as caught:
+        two(tmp_path, legacy, direct)
+    where = f"({tmp_path / 'a.jsonl'} line 1 and {tmp_path / 'b.jsonl'} line 1)"
+    assert f"{where}, so these are not the same requests; log the same request under the same id" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(BadInput, match="4 of 5"):
+        two(tmp_path, [{"id": "other"}, *legacy], [*direct, {"id": "yet another"}])
+
+
+def test_a_few_ids_of_different_inputs_are_noted(tmp_path: Path) -> None:
+    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a"}]
+    legacy: list[dict[str, Any]] = [{"id": "1", "input": "a"}, {"id": "2", "input": "b"}, {"id": "3", "input": "c"}]
+    direct: list[dict[str, Any]] = [{"id": "1", "input": said}, {"id": "2", "input": "x"}, {"id": "3"}]
+    found = two(tmp_path, legacy, direct)
+    (note,) = found.targets["legacy"].notes
+    assert note.startswith("1 of 2 ids have different inputs in the two logs, such as '2'")
+    assert found.targets["direct"].notes == ()
+
+
+def test_notes_of_columns_are_of_the_rows_that_are_compared(tmp_path: Path) -> None:
+    legacy: list[dict[str, Any]] = [{"id": "1", "latency_ms": 3}, {"id": "2"}, {"id": "3"}]
+    paths = {"legacy": written(tmp_path / "a.jsonl", *legacy), "direct": written(tmp_path / "b.jsonl", *legacy[:2])}
+    found = traffic(paths, None, 1)  # type: ignore[arg-type]
+    assert len(found.targets["legacy"].entries) == len(found.stream) == 1
+    (note,) = found.targets["legacy"].notes
+    assert note.startswith("1 of 3 requests are in a.jsonl only")
+
+
 def test_a_column_that_is_there_in_part_is_noted(tmp_path: Path) -> None:
     found = one(tmp_path, {"id": "1", "input": "q", "latency_ms": 3}, {"id": "2", "input": "q"})
     assert "legacy: latency_ms is missing in 1 of 2 answered rows" in found.targets["legacy"].notes[0]
