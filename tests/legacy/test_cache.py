@@ -6,7 +6,6 @@ import asyncio
 import dataclasses
 import json
 import os
-import pickle
 import random
 import signal
 import sqlite3
@@ -19,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import diskcache
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -317,21 +317,19 @@ def test_an_answer_of_two_users_is_not_stored(tmp_path: Path) -> None:
 # A disk that misbehaves
 
 
-class _Touch:
-    """Unpickled, it makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return open, (str(self.path), "w")
+def touching(path: Path) -> bytes:
+    """A pickle, written by hand, that makes a file of whoever loads it: `builtins.open(path, "w")`."""
+    return f"cbuiltins\nopen\n(V{path}\nVw\ntR.".encode()
 
 
 def test_a_planted_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
     async def main() -> None:
         with opened(tmp_path) as cache:
             planted, value_file = tmp_path / "planted", tmp_path / "cache" / "value"
-            payload = pickle.dumps(_Touch(planted))
+            payload = touching(planted)
+            diskcache.Disk(str(tmp_path / "stock")).fetch(4, None, payload, read=False).close()
+            assert planted.exists()  # what the library's own disk does with such a row
+            planted.unlink()
             value_file.write_bytes(payload)
             plant(tmp_path, "inline", 4, payload)
             plant(tmp_path, "in a file", 4, None, "value")
