@@ -195,10 +195,13 @@ class Traffic(_Strict):
 
 
 class Quality(_Strict):
-    """How the answers of a log are scored; the tasks of a workload name their own scorers."""
+    """How answers are judged. A scorer is for logs: the tasks of a workload name their own."""
 
     scorer: ScorerName | None = Field(
         default=None, description="None: by what is expected: a text, a number or an object."
+    )
+    margin: float = Field(
+        default=0.02, gt=0, lt=1, description="Mean score that direct may lose and still count as equivalent."
     )
 
 

@@ -22,11 +22,13 @@ def row(
     text: str | None = "yes",
     error: str | None = None,
     reference: Any = "yes",
+    task: str = "t",
+    group: str | None = None,
     **other: Any,
 ) -> Row:
     """A request answered, unless there is an `error`: that has no text, and scores 0 where there is a reference."""
     question = Item(
-        id=item, group=item, task="t", input="?", reference=reference, author="a", source="own", licence="CC0"
+        id=item, group=group or item, task=task, input="?", reference=reference, author="a", source="own", licence="CC0"
     )
     if error:
         text, score = None, None if reference is None else 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -42,12 +42,22 @@ def build(
     order: str,
     stopped: str | None,
     seconds: float,
+    attribution: Mapping[str, Any] | None = None,
+    routing: Mapping[str, Any] | None = None,
+    noise: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time."""
+    """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time.
+
+    `attribution`, `routing` and `noise` are what their measures found, None where there was nothing to go by.
+    """
     arms = by_arm(rows)
     parts = {
         "maintenance": _maintenance(scenario),
-        "quality": paired.measure(arms),
+        "quality": {
+            **paired.measure(arms, margin=scenario.quality.margin, noise=noise),
+            "attribution": attribution,
+            "routing": routing,
+        },
         "latency": percentiles.measure(arms),
         "cost": per_answer.measure(arms),
     }
@@ -101,10 +111,10 @@ def _standing(
         texts: Standing = "recorded" if replayed or kind == "log" else "measured"
         both.add(texts)
         live = kind != "log" and all(call.timing == "measured" for row in rows for call in row.calls)
-        shares: Standing = texts if scenario.logs else "assumed"  # they follow from the assumed share of repeats
-        means = {f"/quality/{name}/{arm}": parts["quality"][name][arm] for name in ("per_question", "per_request")}
-        means |= {f"/quality/tasks/{task}/{arm}": each[arm] for task, each in parts["quality"]["tasks"].items()}
-        words |= {pointer: "unknown" if mean is None else texts for pointer, mean in means.items()}
+        claimed = kind in ("http", "python")
+        shares: Standing = "vendor-claimed" if claimed else texts if scenario.logs else "assumed"  # the repeats are
+        means = ["", "/questions_like_these", *(f"/by_task/{task}" for task in parts["quality"]["by_task"])]
+        words |= {f"/quality{where}/{arm}": texts for where in means}
         latency, cost = parts["latency"][arm], parts["cost"][arm]
         timed = any(row.overhead_s is not None for row in rows)
         given: dict[str, tuple[Any, Standing]] = {
@@ -121,12 +131,17 @@ def _standing(
         words |= {pointer: "unknown" if value is None else word for pointer, (value, word) in given.items()}
         counts = ("quality/failed/{}", "latency/{}/answered", "latency/{}/timed", "cost/{}/costed", "cost/{}/told")
         words |= {f"/{pointer.format(arm)}": texts for pointer in counts}
-    right: Standing = "recorded" if "recorded" in both else "measured"
-    words["/quality/scored"] = right
-    words |= {
-        f"/quality/{name}": "unknown" if parts["quality"][name] is None else right for name in ("right", "higher")
-    }
-    return words
+    words |= {"/quality": "recorded" if "recorded" in both else "measured", "/quality/margin": "assumed"}
+    return words | dict.fromkeys(_missing("/quality", parts["quality"]), "unknown")
+
+
+def _missing(pointer: str, value: Any) -> Iterator[str]:
+    """Where in a part nothing is known."""
+    if value is None:
+        yield pointer
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _missing(f"{pointer}/{name}", inner)
 
 
 def _paid(kind: str, rows: Sequence[Row]) -> Standing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from benchmarks.report import quality_text
+
 Table = list[tuple[str, str, str, str]]
 ARMS: Final = ("legacy", "direct")
 
@@ -28,8 +30,8 @@ def table(report: Mapping[str, Any]) -> str:
 
     rows: Table = [
         ("", "legacy", "direct", "standing"),
-        row("quality, each question once", "/quality/per_question/{}", _percent),
-        row("quality, this traffic", "/quality/per_request/{}", _percent),
+        row("quality, questions like these", "/quality/questions_like_these/{}/score", _percent),
+        row("quality, this traffic", "/quality/{}/score", _percent),
         row("requests not answered", "/quality/failed/{}", str),
         row("latency p50", "/latency/{}/p50_s", seconds_text),
         row("latency p95", "/latency/{}/p95_s", seconds_text),
@@ -42,13 +44,19 @@ def table(report: Mapping[str, Any]) -> str:
         row("lines of code", "/maintenance/{}/lines", str),
         row("knobs", "/maintenance/{}/knobs", str),
     ]
+    parts = [[_headline(report)], _aligned(rows), quality_text.lines(report["quality"]), _notes(report)]
+    if len(report["quality"]["by_task"]) > 1 and report["quality"]["right"]:
+        parts.insert(2, _aligned(quality_text.by_task(report["quality"])))
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _aligned(rows: Table) -> list[str]:
     widths = [max(len(line[column]) for line in rows) for column in range(4)]
     lines = [
-        f"{name:<{widths[0]}}  {legacy:>{widths[1]}}  {direct:>{widths[2]}}  {word}".rstrip()
-        for name, legacy, direct, word in rows
+        f"{name:<{widths[0]}}  {legacy:>{widths[1]}}  {direct:>{widths[2]}}  {last}".rstrip()
+        for name, legacy, direct, last in rows
     ]
-    lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join([_headline(report), "", *lines, "", *_notes(report)])
+    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
 
 def nearest(standing: Mapping[str, str], pointer: str) -> str:
@@ -91,27 +99,6 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     notes = ["; ".join(_who(arm, provenance) for arm in ARMS) + "."]
     if stand_ins := provenance["scenario"]["stand_ins"]:
         notes.append(f"Stand-ins: {'; '.join(stand_ins.values())}.")
-    if right := quality["right"]:
-        of = "" if quality["scored"] == quality["questions"] else f", of {quality['scored']} that could be scored"
-        counts = []
-        if higher := quality["higher"]:
-            counts.append(
-                f"Scores, by question{of}: legacy higher on {higher['legacy']}, direct higher on {higher['direct']}, "
-                f"equal on {higher['equal']}."
-            )
-        if not higher or right["neither"] < quality["scored"]:
-            counts.append(
-                f"Right answers{' (a score of 1)' * bool(higher)}, by question{of}: both {right['both']}, only legacy "
-                f"{right['legacy_only']}, only direct {right['direct_only']}, neither {right['neither']}."
-            )
-        notes.append(" ".join([*counts, "No interval, so no verdict."]))
-    else:
-        missing = [arm for arm in ARMS if quality["per_question"][arm] is None]
-        notes.append(
-            f"Quality of {missing[0]} is not measured: the texts of its answers were not all kept."
-            if len(missing) == 1
-            else "Quality is not measured: there is no reference, or the answers' texts were not all kept."
-        )
     notes += _latency_notes(report)
     for arm in ARMS:
         calls = "" if report["cost"][arm]["calls_per_answer"] is None else " and calls"
@@ -172,8 +159,11 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
     notes = [f"Latency{f' of {arms[0]}' if len(ways) > 1 else ''}: {way}." for way, arms in ways.items()]
     counts = {arm: report["latency"][arm] for arm in ARMS}
     if any(0 < count["timed"] < count["answered"] for count in counts.values()):
-        part = ", ".join(f"{count['timed']} of {count['answered']} of {arm}'s" for arm, count in counts.items())
-        notes.append(f"Latency rests on {part} answers: those that both gave and whose seconds are known.")
+        parts = {arm: f"{count['timed']} of {count['answered']}" for arm, count in counts.items()}
+        told = ", ".join(f"{part} of {arm}'s" for arm, part in parts.items()) + " answers"
+        if len(set(parts.values())) == 1:
+            told = f"{parts['legacy']} answers of each"
+        notes.append(f"Latency rests on {told}: those that both gave and whose seconds are known.")
     return notes
 
 

@@ -73,7 +73,7 @@ def test_every_number_has_its_word_and_unknown_is_null(report: Any) -> None:
 def test_the_figures_follow_from_the_rows(report: Any, rows: list[Any]) -> None:
     for arm in ("legacy", "direct"):
         mine = [row for row in rows if row["arm"] == arm]
-        assert report["quality"]["per_request"][arm] == pytest.approx(sum(row["score"] for row in mine) / len(mine))
+        assert report["quality"][arm]["score"] == pytest.approx(sum(row["score"] for row in mine) / len(mine))
         hits = [row for row in mine if row["steps"][0]["kind"] == "cache" and row["steps"][0]["outcome"] == "ok"]
         assert report["cost"][arm]["hit_rate"] == pytest.approx(len(hits) / len(mine))
         calls = [step["call"] for row in mine for step in row["steps"] if step["call"]]
@@ -115,7 +115,7 @@ def test_the_table_shows_what_the_report_says(report: Any) -> None:
     table = terminal.table(report)
     for word in ("standing", "recorded", "measured", "assumed", "not known", "Stand-ins"):
         assert word in table
-    assert f"{report['quality']['per_question']['legacy']:.1%}" in table
+    assert f"{report['quality']['questions_like_these']['legacy']['score']:.1%}" in table
 
 
 def test_the_same_seed_gives_the_same_answers(rows: list[Any], tmp_path: Path) -> None:
@@ -272,6 +272,10 @@ def test_live_answers_with_the_real_models_and_says_measured(tmp_path: Path) -> 
             pytest.skip(str(missing))
     assert compare(load(live=True, limit=4), tmp_path) == 0
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["standing"]["/latency/direct"] == report["standing"]["/quality/per_question/legacy"] == "measured"
+    assert (
+        report["standing"]["/latency/direct"]
+        == report["standing"]["/quality/questions_like_these/legacy"]
+        == "measured"
+    )
     assert report["provenance"]["order"] == "one arm after the other"
     assert all(identity["provider"] == "local" for identity in report["provenance"]["models"].values())

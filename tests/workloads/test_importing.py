@@ -72,7 +72,7 @@ def test_a_table_of_outcomes_is_compared_without_any_model(capsys: pytest.Captur
     assert main(["compare", "t/scenario.toml", "--out", "results"]) == 0
     report = json.loads(Path("results/report.json").read_text())
     judged = [row for row in rows if row[0] in {item.input for item in load(Path("t")).split("test")}]
-    shares = report["quality"]["per_question"]
+    shares = {arm: report["quality"]["questions_like_these"][arm]["score"] for arm in ("legacy", "direct")}
     assert shares["direct"] == pytest.approx(sum(float(str(row[1])) for row in judged) / len(judged))
     assert shares["legacy"] == pytest.approx(sum(bool(row[2]) for row in judged) / len(judged))
 
@@ -244,10 +244,9 @@ def test_an_empty_answer_is_a_wrong_one() -> None:
     assert scores("direct") == {row[0]: float(row[2] != "") for row in rows}
     assert main(["compare", "t/scenario.toml", "--out", "results"]) == 0
     judged = [row for row in rows if row[0] in {item.input for item in load(Path("t")).split("test")}]
-    shares = json.loads(Path("results/report.json").read_text())["quality"]["per_question"]
-    assert shares == {
-        "legacy": 1.0, "direct": pytest.approx(sum(row[2] != "" for row in judged) / len(judged)),
-    }  # fmt: skip
+    shares = json.loads(Path("results/report.json").read_text())["quality"]["questions_like_these"]
+    assert shares["legacy"]["score"] == 1.0
+    assert shares["direct"]["score"] == pytest.approx(sum(row[2] != "" for row in judged) / len(judged))
 
 
 def test_an_answer_that_is_not_there_is_a_bad_row() -> None:
