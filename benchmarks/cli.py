@@ -126,6 +126,13 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("--strict", action="store_true", help="refuse the file if any row cannot be used")
     importing.set_defaults(run=_import)
 
+    drift = commands.add_parser("drift", help="play a timeline of changes to traffic, models and policies")
+    drift.add_argument("timeline", nargs="?", type=Path, metavar="TIMELINE", help="a TOML file (default: one of ours)")
+    drift.add_argument("--seed", type=int, metavar="N", help="seed of the traffic")
+    drift.add_argument("--json", action="store_true", help="print the figures as JSON")
+    drift.add_argument("--out", type=Path, metavar="DIR", help="write drift.json there")
+    drift.set_defaults(run=_drift)
+
     workload = commands.add_parser("workload", help="look into a workload")
     steps = workload.add_subparsers(metavar="ACTION", required=True)
     check = steps.add_parser("check", help="find what is wrong with a workload, and where it is alike or too easy")
@@ -260,6 +267,12 @@ def _import(args: argparse.Namespace) -> int:
         task=args.task,
     )
     return importing.run(args.file, args.out, columns, args.source, strict=args.strict)
+
+
+def _drift(args: argparse.Namespace) -> int:
+    from benchmarks.quality import drift
+
+    return drift.run(args.timeline, seed=args.seed, as_json=args.json, out=args.out)
 
 
 def _workload_tables(args: argparse.Namespace) -> int:

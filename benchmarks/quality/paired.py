@@ -87,8 +87,8 @@ def _decide(items: Mapping[Arm, Items], margin: float, floor: float | None) -> D
 
 
 def _of(items: Mapping[Arm, Items], margin: float, floor: float | None) -> dict[str, Any]:
-    means = {arm: {"score": _mean([score for score, _ in items[arm].values()])} for arm in ARMS}
-    return {**means, "difference": _decide(items, margin, floor).document()}
+    means: dict[str, Any] = {arm: {"score": _mean([score for score, _ in items[arm].values()])} for arm in ARMS}
+    return means | {"difference": _decide(items, margin, floor).document()}
 
 
 def _this_traffic(rows: Mapping[Arm, Sequence[Row]]) -> dict[str, float | None]:

@@ -32,9 +32,11 @@ def by_task(quality: Mapping[str, Any]) -> Table:
     rows: Table = [("task (questions)", "legacy", "direct", "direct - legacy, points")]
     for name, task in quality["by_task"].items():
         found = task["difference"]
-        scores = ["-" if (score := task[arm]["score"]) is None else f"{score:.1%}" for arm in ("legacy", "direct")]
+        legacy, direct = (
+            "-" if task[arm]["score"] is None else f"{task[arm]['score']:.1%}" for arm in ("legacy", "direct")
+        )
         told = found["reason"] if found["low"] is None else f"{with_interval(found)} {found['word']}"
-        rows.append((f"{name} ({task['questions']})", *scores, told))
+        rows.append((f"{name} ({task['questions']})", legacy, direct, told))
     return rows
 
 
