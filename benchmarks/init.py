@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -86,7 +85,13 @@ def _described(arm: Arm, scenario: Scenario, questions: Questions) -> Sequence[s
             cost = f"price {price.name}" if price.known else "price not known"
             lines.append(f"  {kind} asks {call.whom}, {cost}")
     if isinstance(chosen, Legacy) and chosen.small != chosen.large:
-        small, large = (re.split("[:#]", place)[-1] for place in (chosen.small, chosen.large))
+        small, large = (_model(place) for place in (chosen.small, chosen.large))
         there = artefact_file(small, large, scenario.workload_folder).is_file()
         lines.append("  classifier " + ("trained" if there else "not trained: every question goes to the large model"))
     return lines
+
+
+def _model(place: str) -> str:
+    """The model's name in a place: an HTTP one stands after the address, and a name may hold a colon."""
+    kind, _, name = place.partition(":")
+    return name.partition("#")[2] if kind == "http" else name

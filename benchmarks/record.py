@@ -106,6 +106,7 @@ async def record(
     writer: RecordingWriter,
     *,
     only_alone: bool = False,
+    local: bool = True,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Outcome:
     """Ask whatever is not in the file yet, one question at a time of each backend; all are the same model.
@@ -114,6 +115,7 @@ async def record(
     question that fails is reported, not recorded. With `only_alone`, answers without seconds are asked again too, and
     so is a stretch during which others were busy; raises `BadInput` after `PATIENCE` times. The stretches then come
     in an order drawn by hash, so that a run that is broken off leaves seconds for a fair sample of the questions.
+    Without `local` the model runs elsewhere, nobody here can tell what else it is doing, and no answer has seconds.
     """
     if only_alone and len(backends) > 1:
         raise BadInput("two answers at once are not alone on the machine; leave out --parallel or --alone")
@@ -147,7 +149,7 @@ async def record(
                 progress(kept + added + len(failed) + len(answers) + len(refused), len(requests))
         finally:
             load = meter.cores()
-            alone = len(backends) == 1 and load is not None and load < ALONE_BELOW_CORES
+            alone = local and len(backends) == 1 and load is not None and load < ALONE_BELOW_CORES
             if alone or not only_alone:
                 for key, completion, item_id in answers:
                     writer.add(key, completion, item_id, alone=alone)

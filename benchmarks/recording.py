@@ -121,7 +121,7 @@ async def _record(
         packages=["xllamacpp"] if local else [],
     )
     with RecordingWriter(file, header) as writer, Progress(name, len(requests)) as progress:
-        done = await record.record(requests, backends, writer, only_alone=alone, progress=progress.at)
+        done = await record.record(requests, backends, writer, only_alone=alone, local=local, progress=progress.at)
     print(
         f"{file}: {done.added} answers added, {done.kept} were there, {len(done.failed)} failed; "
         f"{done.timed} of {len(requests)} have seconds (given while nothing else was running here)"

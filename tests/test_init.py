@@ -10,6 +10,8 @@ import pytest
 from benchmarks.cli import main
 from benchmarks.init import TEMPLATE
 from benchmarks.scenario import ARMS, Arm, load
+from benchmarks.targets.builtin import open_classifier
+from shared.contract import Identity
 from shared.errors import BadInput
 from tests.targets.endpoint import write_workload
 
@@ -117,6 +119,27 @@ def test_check_says_what_each_arm_is(
     assert "direct: python\n  call asks mine:answer, price not known" in out
 
 
+def test_check_finds_the_classifier_of_models_whose_names_hold_a_colon(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_workload(tmp_path / "sums")
+    (tmp_path / "sums" / "artefacts").mkdir()
+    (tmp_path / "sums" / "artefacts" / "ollama--qwen2.5:0.5b+a--b:7b.json").write_text("{}")
+    code, out, _ = checked(
+        tmp_path,
+        '[traffic]\nworkload = "sums"\n[legacy]\nsmall = "litellm:ollama/qwen2.5:0.5b"\n'
+        'large = "http:http://127.0.0.1:1/v1#a/b:7b"\n[direct]\nmodel = "litellm:ollama/qwen2.5:0.5b"\n',
+        capsys,
+    )
+    assert code == 0
+    assert "classifier trained" in out
+
+
+def test_the_note_of_a_missing_classifier_holds_a_command_that_runs_from_here(tmp_path: Path) -> None:
+    _, (note,) = open_classifier(Identity("local", "s"), Identity("local", "l"), tmp_path / "sums")
+    assert note.endswith(f"crossover classifier train --small s --large l --workload {tmp_path / 'sums'}")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -124,6 +147,8 @@ def test_check_says_what_each_arm_is(
          "none"),
         ('[traffic]\nworkload = "sums"', "no test recording of 'qwen-0.5b' in "),
         ('[legacy]\nkind = "log"\npath = "a.jsonl"\n[direct]\nkind = "log"\npath = "b.jsonl"', "no id in common"),
+        ('[quality]\nscorer = "outcome"\n[legacy]\nkind = "log"\npath = "a.jsonl"\n[direct]\nkind = "log"\n'
+         'path = "a.jsonl"', "mine.toml line 2: key `quality.scorer`: outcome is for imported tables"),
         ('[legacy]\nkind = "log"\npath = "c.jsonl"\n[direct]\nkind = "log"\npath = "b.jsonl"', "c.jsonl cannot"),
         ('[traffic]\nworkload = "sums"\n[direct]\nkind = "python"\ncallable = "gone:f"\n[legacy]\nkind = "http"\n'
          'base_url = "http://a.example/v1"\nmodel = "m"', "gone"),

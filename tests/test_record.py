@@ -29,9 +29,10 @@ def run(
     *,
     copies: int = 1,
     only_alone: bool = False,
+    local: bool = True,
 ) -> record.Outcome:
     with RecordingWriter(path, header(backend, "builtin", sampling={"temperature": 0.0})) as writer:
-        return clock.run(record.record(requests, [backend] * copies, writer, only_alone=only_alone))
+        return clock.run(record.record(requests, [backend] * copies, writer, only_alone=only_alone, local=local))
 
 
 @pytest.fixture
@@ -102,6 +103,11 @@ def test_several_copies_share_the_work_and_none_has_seconds(tmp_path: Path, load
     assert backend.calls == 2 * STRETCH
     with pytest.raises(BadInput, match="leave out --parallel or --alone"):
         run(tmp_path / "a", backend, MANY, copies=2, only_alone=True)
+
+
+def test_a_remote_model_s_answers_have_no_seconds(tmp_path: Path, load: list[float]) -> None:
+    assert run(tmp_path / "a", ScriptedBackend(), local=False) == record.Outcome(5, 0, 0, ())
+    assert all(row.seconds is None for row in read_recording(tmp_path / "a").rows.values())
 
 
 def test_questions_that_share_their_beginning_are_asked_in_a_row(tmp_path: Path, load: list[float]) -> None:

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from benchmarks.quality.short_answer import normalise
 
-FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
+FENCE: Final = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
+TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+}
+"""The types of Python that a schema's words stand for; true and false are boolean alone."""
 
 
-def score(text: str, reference: dict[str, object]) -> tuple[float, str]:
-    """In [0, 1]: right fields over all fields named by either side; 0 where the answer is no JSON object."""
+def score(text: str, reference: dict[str, object], schema: Mapping[str, str] | None = None) -> tuple[float, str]:
+    """In [0, 1]: right fields over all fields named by either side; 0 where the answer is no JSON object.
+
+    `schema` has the type of each field by its name; the reason names the wrong fields that are of another one.
+    """
     text = text.strip()
     fenced = FENCE.match(text)
     try:
@@ -26,8 +37,19 @@ def score(text: str, reference: dict[str, object]) -> tuple[float, str]:
     extra = [name for name in answer if name not in reference]
     if not wrong and not extra:
         return 1.0, "every field right"
-    faults = [f"wrong: {', '.join(wrong)}"] * bool(wrong) + [f"{len(extra)} not asked for"] * bool(extra)
+    types = schema or {}
+    told = [
+        name if name not in answer or name not in types or fits(answer[name], types[name])
+        else f"{name} (no {types[name]})"
+        for name in wrong
+    ]  # fmt: skip
+    faults = [f"wrong: {', '.join(told)}"] * bool(wrong) + [f"{len(extra)} not asked for"] * bool(extra)
     return (len(reference) - len(wrong)) / (len(reference) + len(extra)), "; ".join(faults)
+
+
+def fits(value: object, kind: str) -> bool:
+    """Whether a value is of a schema's type."""
+    return isinstance(value, TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
 def _same(answer: object, reference: object) -> bool:

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from benchmarks.quality import json_fields, label, numeric, outcome, short_answer
+from benchmarks.quality import grammar, json_fields, label, numeric, outcome, short_answer
 from benchmarks.rows import Score
 from benchmarks.workloads.workload import Item, Workload
 from shared.errors import BadInput
 
 
 def score(text: str, item: Item, workload: Workload) -> Score:
-    """Raises `BadInput` where the reference does not fit its scorer."""
+    """Raises `BadInput` naming the item and the remedy where the reference does not fit its scorer."""
     name, reference = workload.scorer(item), item.reference
     try:
         if name == "label":
             return Score(*label.score(text, _text(reference), workload.tasks[item.task].labels))
         if name == "numeric":
-            return Score(*numeric.score(text, _number(reference)))
+            return Score(*numeric.score(text, *_number(reference)))
         if name == "outcome":
             return Score(*outcome.score(text))
         if name == "json_fields":
-            return Score(*json_fields.score(text, _object(reference)))
+            return Score(*json_fields.score(text, _object(reference), item.fields))
+        if name == "grammar":
+            return Score(*grammar.score(text, item.input, _texts(reference)))
         return Score(*short_answer.score(text, _texts(reference)))
     except TypeError as error:
-        raise BadInput(f"item {item.id}: reference does not fit scorer {name!r}: {error}") from None
+        raise BadInput(
+            f"item {item.id}: reference does not fit scorer {name!r}: {error}; "
+            "mend the reference or choose another scorer"
+        ) from None
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and value.strip():
         return value
     raise TypeError(f"a text is needed, this is {value!r}")
 
 
-def _number(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise TypeError("the number is too large") from None
-    raise TypeError(f"a number is needed, this is {value!r}")
+def _number(value: object) -> tuple[float, str | None]:
+    if found := numeric.parse(value):
+        return found
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise TypeError("the number is too large")
+    raise TypeError(f"a number is needed, or a text of one and its unit such as '3.5 km', this is {value!r}")
 
 
 def _texts(value: object) -> list[str]:

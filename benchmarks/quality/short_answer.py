@@ -21,8 +21,12 @@ def score(text: str, references: Sequence[str]) -> tuple[float, str]:
 
 
 def normalise(text: str) -> str:
-    """Text as it is compared: NFKC, one kind of quote and dash, single spaces, no article before, no mark after."""
+    """Text as it is compared: as `plain` has it, without the article before."""
+    return re.sub(r"^(?:the|a|an) (?=\S)", "", plain(text))
+
+
+def plain(text: str) -> str:
+    """NFKC in lower case, one kind of quote and dash, single spaces, no quotes around it and no mark after it."""
     text = unicodedata.normalize("NFKC", text).translate(str.maketrans("’‘“”–—", "''\"\"--"))
     text = re.sub(r"\s+", " ", text).strip().strip("\"'`*").strip()
-    text = re.sub(r"[.!?,;]+$", "", text).casefold().strip()
-    return re.sub(r"^(?:the|a|an) (?=\S)", "", text)
+    return re.sub(r"[.!?,;]+$", "", text).casefold().strip()

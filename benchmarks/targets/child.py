@@ -32,13 +32,14 @@ from numbers import Real  # noqa: E402
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any
 
 FIELDS = ("id", "input", "messages", "task", "scope", "max_tokens", "deadline_s")
 """What a request holds: a parameter of one of these names is given that field."""
 
 TEXTS = ("output", "model", "stage", "error")
-NUMBERS = ("input_tokens", "output_tokens", "cost_usd", "latency_ms")
+NUMBERS = ("input_tokens", "output_tokens", "cost_usd")
 MOST = 1e15
 """The largest number that is believed."""
 
@@ -163,6 +164,16 @@ def described(error: BaseException) -> str:
     return (f"{name}: {text}" if text else name).encode("utf-8", "replace").decode()
 
 
+def theirs(error: BaseException) -> TracebackType | None:
+    """The traceback from the team's first frame on: what is above it is ours."""
+    first = found = error.__traceback__
+    while found:
+        if found.tb_frame.f_code.co_filename == __file__:
+            first = found.tb_next
+        found = found.tb_next
+    return first
+
+
 async def _wait(result: Any) -> Any:
     return await result
 
@@ -206,7 +217,7 @@ def main(name: str, requests: Any, answers: Any) -> None:
         try:
             if raised and not told:
                 told = True
-                traceback.print_exception(type(raised), raised, raised.__traceback__)
+                traceback.print_exception(type(raised), raised, theirs(raised))
             message = {"failed": "raised " + described(raised)} if raised else fields_of(result)
         except Refused as refused:
             message = {"failed": str(refused)}

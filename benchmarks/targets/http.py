@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -28,6 +28,7 @@ from benchmarks.scenario import (
     texts_in,
     with_texts,
 )
+from benchmarks.strict_json import kind, loads
 from benchmarks.targets.target import MOST, Reply, Target, cost_usd, steps_of_stage
 from benchmarks.workloads.traffic import Asked
 from shared.backends.http import MAX_ANSWER_BYTES, HttpBackend
@@ -168,8 +169,7 @@ class EndpointTarget:
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             )
-        sent = None if self._template is None else body
-        async with self._session.request(self._method, url, json=sent, allow_redirects=False) as response:
+        async with self._session.request(self._method, url, json=body, allow_redirects=False) as response:
             raw = bytearray()
             async for chunk in response.content.iter_any():
                 raw += chunk
@@ -180,7 +180,7 @@ class EndpointTarget:
 
     def _reply(self, raw: bytes, seconds: float) -> Reply:
         try:
-            answer: Any = json.loads(raw, parse_constant=_no_constant)
+            answer: Any = loads(raw)
         except (ValueError, RecursionError):
             raise BadAnswer("the answer is no JSON in UTF-8; check what stands at this URL") from None
         paths = self._paths
@@ -241,19 +241,12 @@ def _described(value: object) -> str:
     if isinstance(value, dict):
         keys = ", ".join(str(key)[:40] for key in list(value)[:8])
         return f"has the keys {keys}" if keys else "is an empty object"
-    return f"is a list of {len(value)}" if isinstance(value, list) else f"is {_kind(value)}"
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    kinds = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "null")
+    return f"is a list of {len(value)}" if isinstance(value, list) else f"is {kind(value)}"
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{_kind(value)}, not a text")
+        raise TypeError(f"{kind(value)}, not a text")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -264,17 +257,13 @@ def _text(value: object) -> str:
 def _count(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
         return value
-    raise TypeError(f"{_kind(value)}, not a whole number from 0 to {MOST:g}")
+    raise TypeError(f"{kind(value)}, not a whole number from 0 to {MOST:g}")
 
 
 def _number(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST:
         return float(value)
-    raise TypeError(f"{_kind(value)}, not a number from 0 to {MOST:g}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    raise TypeError(f"{kind(value)}, not a number from 0 to {MOST:g}")
 
 
 def _render(template: JsonValue, values: Mapping[str, str], messages: JsonValue) -> JsonValue:

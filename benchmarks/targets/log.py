@@ -18,10 +18,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from benchmarks.quality.score import score
 from benchmarks.scenario import Arm
+from benchmarks.strict_json import kind, loads
 from benchmarks.targets.target import MOST, STAGES, Reply, steps_of_stage
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Item, ScorerName, Task, Workload
@@ -179,7 +180,7 @@ def traffic(paths: Mapping[Arm, Path], scorer: ScorerName | None, limit: int | N
     ids = joined[:limit]
     questions = [_question([log[each] for log in logs.values()], paths) for each in ids]
     if len(logs) == 1:
-        for entry, _ in questions:
+        for entry, _, _ in questions:
             if entry.messages is None:
                 raise BadInput(
                     f"{paths[first]} line {entry.line}: field `input`: it is missing, so the other system cannot be "
@@ -217,25 +218,30 @@ def _same_input(first: Entry, second: Entry) -> bool | None:
     return first.digest == second.digest if first.digest and second.digest else None
 
 
-def _question(entries: Sequence[Entry], paths: Mapping[Arm, Path]) -> tuple[Entry, Any]:
-    """The entry that has the input, and what is expected. Raises `BadInput` where the logs expect different things."""
-    expected = {canonical_json(entry.expected): entry.expected for entry in entries if entry.expected is not None}
-    if len(expected) > 1:
-        places = " and ".join(f"{path} line {entry.line}" for path, entry in zip(paths.values(), entries, strict=True))
-        raise BadInput(f"field `expected`: {places} expect different answers to {entries[0].id!r}; mend one of them")
+def _question(entries: Sequence[Entry], paths: Mapping[Arm, Path]) -> tuple[Entry, Any, str]:
+    """The entry that has the input, what is expected, and where that stands.
+
+    Raises `BadInput` where the logs expect different things.
+    """
+    places = [f"{path} line {entry.line}" for path, entry in zip(paths.values(), entries, strict=True)]
+    told = [(each.expected, place) for each, place in zip(entries, places, strict=True) if each.expected is not None]
+    if len({canonical_json(expected) for expected, _ in told}) > 1:
+        raise BadInput(
+            f"field `expected`: {' and '.join(places)} expect different answers to {entries[0].id!r}; mend one of them"
+        )
     asked = max(entries, key=lambda entry: (entry.messages is not None, entry.digest is not None))
-    return asked, next(iter(expected.values()), None)
+    return asked, *(told[0] if told else (None, ""))
 
 
 def _items(
-    questions: Sequence[tuple[Entry, Any]], paths: Mapping[Arm, Path], first: Arm, scorer: ScorerName | None
+    questions: Sequence[tuple[Entry, Any, str]], paths: Mapping[Arm, Path], first: Arm, scorer: ScorerName | None
 ) -> tuple[LogWorkload, list[Asked]]:
     """An item for each distinct input and expected answer, named after the first request that asks it."""
     items: dict[object, Item] = {}
     messages: dict[str, tuple[Message, ...]] = {}
     stream: list[Asked] = []
-    lines: dict[str, int] = {}
-    for entry, expected in questions:
+    places: dict[str, str] = {}
+    for entry, expected, place in questions:
         # an input that was not logged, nor its hash, is nobody else's
         key = (entry.task, entry.messages or entry.digest or entry.id, canonical_json(expected))
         repeat = key in items
@@ -252,7 +258,7 @@ def _items(
                 source=paths[first].name,
                 licence="",
             )
-            items[key], messages[item.id], lines[item.id] = item, entry.messages or (Message("user", ""),), entry.line
+            items[key], messages[item.id], places[item.id] = item, entry.messages or (Message("user", ""),), place
         stream.append(Asked(len(stream), items[key], repeat))
     labels: dict[str, set[str]] = {item.task: set() for item in items.values()}
     for item in items.values():
@@ -270,7 +276,7 @@ def _items(
                 score("", item, workload)
             except BadInput as error:
                 raise BadInput(
-                    f"{paths[first]} line {lines[item.id]}: field `expected`: {error}; choose another [quality] scorer"
+                    f"{places[item.id]}: field `expected`: {error}; choose another [quality] scorer"
                 ) from None
     return workload, stream
 
@@ -292,7 +298,7 @@ def _reference(expected: Any, scorer: ScorerName | None) -> tuple[ScorerName, An
         return scorer, number_read if math.isfinite(number_read) else expected
     if scorer == "json_fields" and isinstance(expected, str):
         try:
-            return scorer, json.loads(expected, parse_constant=_no_constant)
+            return scorer, loads(expected)
         except ValueError:
             return scorer, expected
     if scorer == "short_answer" and not isinstance(expected, list):
@@ -328,7 +334,7 @@ def _gaps(arm: Arm, entries: Sequence[Entry]) -> tuple[str, ...]:
 def _entry(number: int, line: bytes) -> Entry:
     """Raises `_Wrong` that says which field is wrong and what to do."""
     try:
-        row = json.loads(line.decode(), parse_constant=_no_constant)
+        row = loads(line.decode())
     except UnicodeDecodeError as error:
         raise _Wrong(f"not UTF-8 (byte {error.start}); save the log as UTF-8") from None
     except (ValueError, RecursionError):
@@ -337,10 +343,10 @@ def _entry(number: int, line: bytes) -> Entry:
             "left half of one"
         ) from None
     if not isinstance(row, dict):
-        raise _Wrong(f"a JSON object is needed, this is {_kind(row)}")
+        raise _Wrong(f"a JSON object is needed, this is {kind(row)}")
     attributes = row.get("attributes")
     if attributes is not None and not isinstance(attributes, dict):
-        raise _Wrong(f"field `attributes`: an object is needed, this is {_kind(attributes)}")
+        raise _Wrong(f"field `attributes`: an object is needed, this is {kind(attributes)}")
     row = (attributes or {}) | row
     found = {name: _found(row, name) for name in FIELDS}
     expected = found["expected"]
@@ -352,7 +358,7 @@ def _entry(number: int, line: bytes) -> Entry:
     latency_ms = _number(found, "latency_ms")
     timestamp = found["timestamp"]
     if timestamp is not None and (isinstance(timestamp, bool) or not isinstance(timestamp, str | int | float)):
-        raise _Wrong(f"field `timestamp`: a text or a number is needed, this is {_kind(timestamp)}")
+        raise _Wrong(f"field `timestamp`: a text or a number is needed, this is {kind(timestamp)}")
     return Entry(
         number,
         _id(found["id"]),
@@ -382,7 +388,7 @@ def _id(value: object) -> str:
     if value is None:
         raise _Wrong("field `id`: it is missing; the logs of one request are joined by it")
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise _Wrong(f"field `id`: a text or a whole number is needed, this is {_kind(value)}")
+        raise _Wrong(f"field `id`: a text or a whole number is needed, this is {kind(value)}")
     return str(_sound(value, "id"))
 
 
@@ -393,7 +399,7 @@ def _error(value: object) -> str | None:
     if value is True:
         return "the log does not say which error"
     if not isinstance(value, str):
-        raise _Wrong(f"field `error`: a text is needed, this is {_kind(value)}")
+        raise _Wrong(f"field `error`: a text is needed, this is {kind(value)}")
     return str(_sound(value, "error"))
 
 
@@ -401,7 +407,7 @@ def _text(found: Mapping[str, Any], name: str) -> str | None:
     value = found[name]
     if value is None or isinstance(value, str):
         return _sound(value, name) or None
-    raise _Wrong(f"field `{name}`: a text is needed, this is {_kind(value)}")
+    raise _Wrong(f"field `{name}`: a text is needed, this is {kind(value)}")
 
 
 def _number(found: Mapping[str, Any], name: str) -> float | None:
@@ -409,7 +415,7 @@ def _number(found: Mapping[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not -MOST <= value <= MOST:
-        raise _Wrong(f"field `{name}`: a number is needed, this is {_kind(value)}; leave it out where not measured")
+        raise _Wrong(f"field `{name}`: a number is needed, this is {kind(value)}; leave it out where not measured")
     if value < 0:
         raise _Wrong(f"field `{name}`: it is negative; leave it out where it was not measured")
     return float(value)
@@ -432,7 +438,7 @@ def _messages(value: Any) -> tuple[Message, ...] | None:
             return (Message("user", _sound(value, "input")),)
         value = parsed
     if not isinstance(value, list) or not value:
-        raise _Wrong(f"field `input`: a text or a list of messages is needed, this is {_kind(value)}")
+        raise _Wrong(f"field `input`: a text or a list of messages is needed, this is {kind(value)}")
     messages = []
     for each in value:
         role: Any = each.get("role") if isinstance(each, dict) else None
@@ -460,7 +466,7 @@ def _parsed_list(text: str) -> list[Any] | None:
     if not text.startswith("[{") or '"role"' not in text:
         return None
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = loads(text)
     except (ValueError, RecursionError):
         return None
     return value if all(isinstance(each, dict) and "role" in each for each in value) else None
@@ -489,14 +495,3 @@ def _sound(value: Any, name: str) -> Any:
     except ValueError:
         raise _Wrong(f"field `{name}`: it holds a number that is too large") from None
     return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    kinds = {int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "null")

@@ -43,7 +43,7 @@ class PythonTarget:
     The function is called with the fields that its parameters are named after: `input` (the item's own text),
     `messages` (the whole prompt, as OpenAI's API has it), `id`, `task`, `scope`, `max_tokens`, `deadline_s`; where it
     names neither `input` nor `messages`, its first parameter gets the input. It returns text, or a mapping with
-    `output` and, where known, `model`, `stage`, `input_tokens`, `output_tokens`, `cost_usd`, `latency_ms`, `error`.
+    `output` and, where known, `model`, `stage`, `input_tokens`, `output_tokens`, `cost_usd`, `error`.
     How much of its time is a model's is not known, so the pipeline's own overhead is not measured.
     """
 
@@ -148,15 +148,14 @@ class PythonTarget:
                 None, model, failed, cost_usd=said.get("cost_usd"), usage=usage, cost_reported="cost_usd" in said
             )
         text, steps = said["output"], None
-        latency_s = said["latency_ms"] / 1000 if "latency_ms" in said else said["seconds"]
         cost = cost_usd(said.get("cost_usd"), self._price, usage, said.get("stage"))
         if "stage" in said:
-            completion = Completion(text, model or self._callable, usage, "unknown", seconds=latency_s)
+            completion = Completion(text, model or self._callable, usage, "unknown", seconds=said["seconds"])
             try:
                 steps = steps_of_stage(said["stage"], completion)
             except ValueError as wrong:
                 return Reply(None, model, f"returned an unknown stage: {wrong}")
-        return Reply(text, model, None, latency_s, None, cost, steps, usage, "cost_usd" in said)
+        return Reply(text, model, None, said["seconds"], None, cost, steps, usage, "cost_usd" in said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.quality.json_fields import fits
 from benchmarks.quality.score import score
 from benchmarks.quality.short_answer import normalise
 from benchmarks.workloads import check_text, similarity
@@ -45,17 +46,12 @@ OPENING_WORDS: Final = 4
 WORST: Final = 10
 """Pairs, and ids of a template, that the report names."""
 
-TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-}
 NEEDS: Final = {
     "label": "a text",
-    "numeric": "a number",
+    "numeric": "a number (or a text like '3.5 km')",
     "short_answer": "a list of accepted texts",
     "json_fields": "an object",
+    "grammar": "a list of accepted texts",
 }
 
 Report = dict[str, Any]
@@ -129,7 +125,7 @@ def _reference_faults(item: Item, workload: Workload) -> Iterator[str]:
         return
     if name == "json_fields" and isinstance(reference, dict) and item.fields:
         yield from _schema_faults(item.fields, reference)
-    each = reference if name == "short_answer" and isinstance(reference, list) and reference else [reference]
+    each = reference if isinstance(reference, list) and reference else [reference]
     try:
         rejected = [place for place, answer in enumerate(each, 1) if score(_written(answer), item, workload).value < 1]
     except BadInput:  # its message quotes the reference
@@ -156,7 +152,7 @@ def _schema_faults(schema: Mapping[str, str], reference: Mapping[str, object]) -
         yield f"the schema lacks {', '.join(extra)} of the reference"
     for name in schema.keys() & reference.keys():
         value = reference[name]
-        if not isinstance(value, TYPES[schema[name]]) or (isinstance(value, bool) and schema[name] != "boolean"):
+        if not fits(value, schema[name]):
             yield f"field `{name}` of the reference is {type(value).__name__}, its schema says {schema[name]}"
 
 

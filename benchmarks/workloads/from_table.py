@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, Self, get_args
 
 from benchmarks.quality import json_fields, label, numeric, outcome, short_answer
+from benchmarks.strict_json import loads
 from benchmarks.targets.builtin import recording_path
 from benchmarks.workloads.sources import Bad, Table, Tally, value
 from benchmarks.workloads.workload import PARTS, Item, Part, ScorerName, Split, Task, Workload
@@ -49,6 +50,7 @@ INSTRUCTIONS: Final[Mapping[str, str]] = {
     "numeric": "Answer with the number only.",
     "short_answer": "Answer as briefly as you can.",
     "json_fields": "Answer with one JSON object only.",
+    "grammar": "Correct the text. Answer with the corrected text only.",
 }
 """What models are told that are still to be asked, by scorer."""
 GIVEN: Final = "Answer."
@@ -335,8 +337,9 @@ def _reference(scorer: ScorerName, row: Mapping[str, Any], column: str) -> Any:
         right = isinstance(reference, str) and label.score(reference, reference, ())[0] == 1
     elif scorer == "numeric":
         reference = _number(reference)
-        right = reference is not None and numeric.score(str(reference), reference)[0] == 1
-    elif scorer == "short_answer":
+        parsed = numeric.parse(reference)
+        right = parsed is not None and numeric.score(str(reference), *parsed)[0] == 1
+    elif scorer in ("short_answer", "grammar"):
         reference = _spellings(reference)
         right = bool(reference) and all(short_answer.score(each, reference)[0] == 1 for each in reference)
     elif scorer == "json_fields":
@@ -351,16 +354,17 @@ def _reference(scorer: ScorerName, row: Mapping[str, Any], column: str) -> Any:
 
 NEEDS: Final[Mapping[str, str]] = {
     "label": "a label without quotes or a full stop around it",
-    "numeric": "a plain number such as -1234.5",
+    "numeric": "a plain number such as -1234.5, or one with its unit such as 3.5 km",
     "short_answer": "a text, or a JSON list of accepted texts",
     "json_fields": "a JSON object of texts, numbers and truth values",
+    "grammar": "a corrected text, or a JSON list of accepted ones",
 }
 
 
-def _number(given: Any) -> float | int | None:
+def _number(given: Any) -> float | int | str | None:
     if isinstance(given, str):
         if not PLAIN.fullmatch(given):
-            return None
+            return given if numeric.parse(given) else None
         given = float(given) if "." in given else int(given)
     return given if type(given) in (int, float) and math.isfinite(given) else None
 
@@ -376,13 +380,9 @@ def _spellings(given: Any) -> list[str]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _no_constant(_: str) -> None:
-    raise ValueError
 
 
 def _listed(columns: Sequence[str], shown: int = 20) -> str:
@@ -420,13 +420,14 @@ def scenario(file: str, columns: Columns, tally: Tally) -> str:
     if tally.duplicates:
         share = min(tally.duplicates / (tally.items + tally.duplicates), MAX_REPEATS)
         whence = "as in your file"
+    prices = " (tokens were not imported)" if have else ", or a million tokens: { input = 0.15, output = 0.60 }"
     return f"""# Imported by crossover from {toml(file)}.
 # {about}
 [traffic]
 workload = "."
 repeat_share = {share:.3g}  # how many requests repeat an earlier one: {whence}
 
-# Cost is not known without prices: US dollars a call, as here (tokens were not imported).
+# Cost is not known without prices: US dollars a call, as here{prices}.
 [legacy]
 small = "{small}"
 large = "{large}"

@@ -19,6 +19,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from benchmarks.strict_json import loads
 from shared.errors import BadInput
 
 MAX_COLUMNS: Final = 10_000
@@ -281,16 +282,12 @@ def _json_rows(path: Path, file: IO[bytes]) -> Iterator[Row]:
         if line.isspace() or not line:
             continue
         try:
-            yield number, _object(json.loads(line.decode(), parse_constant=_no_constant))
+            yield number, _object(loads(line.decode()))
         except UnicodeDecodeError:
             yield number, Bad(NOT_UTF_8, line.decode(errors="backslashreplace"))
         except (ValueError, RecursionError) as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
             yield number, Bad(f"not JSON ({reason})", line.decode())
-
-
-def _no_constant(_: str) -> None:
-    raise ValueError
 
 
 def _object(row: Any) -> Mapping[str, Any] | Bad:
@@ -301,7 +298,7 @@ def _array(path: Path, file: IO[bytes]) -> Table:
     if path.stat().st_size > MAX_JSON_FILE:
         raise BadInput(f"{path} is larger than {MAX_JSON_FILE >> 20} MiB; write it as JSON Lines, one object a line")
     try:
-        rows = json.loads(file.read().decode("utf-8-sig"), parse_constant=_no_constant)
+        rows = loads(file.read().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not JSON in UTF-8 ({_brief(error)}); JSON Lines end in .jsonl") from None
     if not isinstance(rows, list):

@@ -22,7 +22,7 @@ from shared.contract import Message, Request
 from shared.errors import BadInput
 
 Split = Literal["train", "validation", "test"]
-ScorerName = Literal["label", "numeric", "short_answer", "json_fields", "outcome"]
+ScorerName = Literal["label", "numeric", "short_answer", "json_fields", "grammar", "outcome"]
 
 Part = Literal["training", "test"]
 PARTS: Final[Mapping[Part, frozenset[Split]]] = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -53,10 +55,138 @@ def test_label(text: str, value: float) -> None:
         ("fourteen", 14, 0),
         ("14.0000001", 14, 0),
         ("", 14, 0),
+        ("1 250.5", 1250.5, 1),
+        ("1'250", 1250, 1),
+        ("1.250,5", 1250.5, 1),
+        ("2,5 hours", 2.5, 1),
+        (".5", 0.5, 1),
+        ("1 1/2", 1.5, 1),
+        ("-1 1/2", -1.5, 1),
+        ("1½ cups", 1.5, 1),
+        ("25%", 0.25, 1),
+        ("25 percent", 25, 1),
+        ("2500%", 0.25, 0),
+        ("ANSWER: 14", 14, 1),
     ],
 )
 def test_numeric(text: str, reference: float, value: float) -> None:
     assert numeric.score(text, reference)[0] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3.5 km", 1),
+        ("3.5", 1),
+        ("3,5 kilometres", 1),
+        ("3.5 in all", 1),  # a word, no unit
+        ("3.5 m", 0),
+        ("3.5 miles", 0),
+        ("3500 m", 0),  # nothing is converted
+        ("$3.5", 0),
+        ("3.5%", 0),
+    ],
+)
+def test_another_unit_than_the_stated_one_is_wrong(text: str, value: float) -> None:
+    parsed = numeric.parse("3.5 km")
+    assert parsed == (3.5, "km")
+    assert numeric.score(text, *parsed)[0] == value
+
+
+@pytest.mark.parametrize(
+    "reference", ["km", "3.5", "3 or 4 km", "3.5 frobs", "", True, None, float("nan"), 10**400, []]
+)
+def test_what_is_no_number_with_a_unit(reference: object) -> None:
+    assert numeric.parse(reference) is None
+
+
+RECORDED = [
+    ("arithmetic-058", "1187*5=5935, 5935/6=995.5 minutes Answer: 995.5 minutes", 0),
+    ("arithmetic-074", "5*6=30, 30-4=26, 26-4=22, 22-4=18, 18-4=14, 14-4", 0),
+    ("arithmetic-004", "48/8=6, 48-6=42, 42-6=36, 36-6=20, 20-6=14, 14-6", 0),  # 6 is right, but no result here
+    ("arithmetic-030", "48/6=8, 48-8=40, 40-8=32, 32-8=24, 24-8=16, 16-8", 0),
+    ("arithmetic-064", "10-2=8, 10-2=8, 10-2=8, 10-2=8, 10-2=8, 10-2=8, ", 1),  # the last result, again and again
+    ("arithmetic-019", "34*2=68, 68-34=34, Omar has 68 stickers.", 1),
+    ("arithmetic-150", "60+30=90, 90/2=45, 45 km today.", 1),
+    ("arithmetic-g-004", "120 and 8 are coprime, so their GCD is 8.", 1),
+    ("units-044", "68°", 1),
+    ("units-111", "14/7", 1),  # a fraction is a number
+    ("units-010", "18:30 + 18:30 = 3", 0),
+    ("units-078", "200 cents is equal to 2 euros.", 1),
+    ("policy-185", "18:00 from Monday to Friday", 0),
+    ("policy-070", "A bed in our hostel is 30 euros a night. Under-threes", 0),
+    ("facts-123", "The answer is: The answer is: The answer is: The answer is:", 0),
+    ("facts-096", "The sixty-hour clock.", 0),
+    ("reasoning-004", "The red one is heavier than the blue one.", 0),
+    ("extraction-083", '{"name": "Wanda", "age": 30}, "name": "Wanda", "age": 30}', 0),  # no parser takes it
+    ("extraction-059", '"Monday"', 0),
+    (
+        "extraction-175",
+        '{"lot": 77, "opening_bid": 200, "hammer_price": 520 + 20 * 520 / 100, "winning_bidder": 31}',
+        0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("item_id", "text", "value"), RECORDED)
+def test_answers_that_models_gave(item_id: str, text: str, value: float) -> None:
+    workload = load()
+    got = score(text, workload.by_id[item_id], workload)
+    assert got.value == value, got.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("insult: belittles a person", 0),
+        ("ok: allowed, also criticism, warnings", 0),
+        ("criticism", 0),
+        ("friendly", 0),
+    ],
+)
+def test_labels_that_models_gave(text: str, value: float) -> None:
+    assert all(label.score(text, each, LABELS)[0] == value for each in LABELS)
+
+
+def test_a_field_of_the_wrong_type_is_said() -> None:
+    schema = {"name": "string", "seats": "integer", "paid": "boolean"}
+    value, reason = json_fields.score('{"name": 5, "seats": 4, "paid": 1}', REFERENCE, schema)
+    assert (value, reason) == (0.0, "wrong: name (no string), seats, paid (no boolean)")
+
+
+@pytest.mark.parametrize(
+    ("scorer", "reference", "error"),
+    [
+        ("numeric", float("nan"), "a number is needed"),
+        ("numeric", "3.5 frobs", "a number is needed"),
+        ("label", 3, "a text is needed"),
+        ("short_answer", [], "a list of accepted texts is needed"),
+        ("grammar", "one text", "a list of accepted texts is needed"),
+        ("json_fields", ["x"], "an object is needed"),
+    ],
+)
+def test_a_wrong_reference_names_item_and_remedy(scorer: str, reference: object, error: str) -> None:
+    workload = load()
+    item = workload.items[0].model_copy(update={"reference": reference, "scorer": scorer})
+    with pytest.raises(BadInput, match=f"item {item.id}: .*{error}.*; mend the reference or choose another scorer"):
+        score("3", item, workload)
+
+
+def test_an_unknown_scorer_names_file_line_and_those_there_are(tmp_path: Path) -> None:
+    (tmp_path / "tasks.toml").write_text('[t]\nscorer = "bleu"\ninstruction = "Say it."\n')
+    (tmp_path / "t.jsonl").write_text("{}\n")
+    with pytest.raises(BadInput, match=r"tasks\.toml.*scorer.*'label', 'numeric'.*'grammar'"):
+        load(tmp_path)
+
+
+@given(
+    st.sampled_from(["mona lisa", "MONA LISA", " Mona  Lisa. ", "insult", "nothing"]),
+    st.sampled_from([str.upper, str.lower]),
+)
+def test_case_and_space_do_not_count(text: str, change: Callable[[str], str]) -> None:
+    other = f"\n {change(text)}\t"
+    assert short_answer.score(text, ["Mona Lisa"]) == short_answer.score(other, ["Mona Lisa"])
+    assert label.score(text, "insult", LABELS)[0] == label.score(other, "insult", LABELS)[0]
 
 
 @given(st.integers(-(10**9), 10**9))

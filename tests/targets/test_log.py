@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.quality.score import score
 from benchmarks.targets.log import FIELDS, Traffic, read, traffic
 from benchmarks.targets.target import Reply
 from benchmarks.workloads.workload import ScorerName
@@ -185,6 +186,12 @@ def test_a_reference_that_its_scorer_cannot_read_names_the_line(tmp_path: Path) 
         one(tmp_path, {"id": "1", "input": "q", "expected": "Paris"}, scorer="numeric")
 
 
+def test_a_unit_that_is_expected_counts(tmp_path: Path) -> None:
+    found = one(tmp_path, {"id": "1", "input": "q", "expected": "3.5 km"}, scorer="numeric")
+    (item,) = found.workload.items
+    assert [score(text, item, found.workload).value for text in ("3.5 km", "3.5 m")] == [1.0, 0.0]
+
+
 def test_one_log_needs_its_inputs_to_ask_another_system(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"line 2: field `input`: it is missing, so the other system cannot be asked"):
         one(tmp_path, {"id": "1", "input": "q"}, {"id": "2"})
@@ -214,6 +221,15 @@ def test_logs_without_a_common_id_show_an_id_of_each(tmp_path: Path) -> None:
 def test_logs_that_expect_different_answers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"a\.jsonl line 1 and .*b\.jsonl line 1 expect different answers to '1'"):
         two(tmp_path, [{"id": "1", "expected": "x"}], [{"id": "1", "expected": "y"}])
+
+
+def test_a_wrong_expectation_is_told_where_it_stands(tmp_path: Path) -> None:
+    paths = {
+        "legacy": written(tmp_path / "a.jsonl", {"id": "1", "input": "q"}),
+        "direct": written(tmp_path / "b.jsonl", {"id": "0"}, {"id": "1", "expected": "Paris"}),
+    }
+    with pytest.raises(BadInput, match=r"b\.jsonl line 2: field `expected`"):
+        traffic(paths, "numeric", None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["input", "input_sha256"])

@@ -124,10 +124,12 @@ def test_a_mapping_tells_more(tmp_path: Path) -> None:
     source = """
 def answer(text):
     return {"output": "fine", "model": "m", "input_tokens": 1000, "output_tokens": 500.0, "stage": "small",
-            "latency_ms": 250, "mine": object()}
+            "latency_ms": 250_000, "mine": object()}
 """
     (reply,) = run(asked(target(tmp_path, source, price=PRICE)))
-    assert (reply.text, reply.model, reply.latency_s, reply.usage) == ("fine", "m", 0.25, Usage(1000, 500))
+    assert (reply.text, reply.model, reply.usage) == ("fine", "m", Usage(1000, 500))
+    assert reply.latency_s is not None
+    assert reply.latency_s < 100  # measured here; what the function says of it does not count
     assert reply.cost_usd == pytest.approx(0.002)
     assert reply.steps is not None
     assert [(step.kind, step.completion and step.completion.usage) for step in reply.steps] == [
@@ -160,7 +162,7 @@ def test_what_is_no_answer_is_told_by_its_type_alone(tmp_path: Path) -> None:
         "{}": "returned a mapping without `output`",
         "{'output': ['secret']}": "returned `output` as list; it must be text",
         "{'output': 'a', 'cost_usd': float('nan')}": "returned `cost_usd` as nan; it must be a number from 0",
-        "{'output': 'a', 'latency_ms': -1}": "returned `latency_ms` as -1; it must be a number from 0 to 1e+15",
+        "{'output': 'a', 'cost_usd': -1}": "returned `cost_usd` as -1; it must be a number from 0 to 1e+15",
         "{'output': 'a', 'input_tokens': 10**300}": "returned `input_tokens` as 1e+300; it must be a number from 0",
         "{'output': 'a', 'input_tokens': 1.5}": "returned `input_tokens` as 1.5; it must be a whole number",
         "{'output': 'a', 'input_tokens': True}": "returned `input_tokens` as bool; it must be a number",
@@ -201,7 +203,9 @@ def test_the_first_exception_s_traceback_goes_to_standard_error(
 ) -> None:
     source = "def answer(text):\n    return deep()\ndef deep():\n    raise KeyError('lost')\n"
     assert {reply.error for reply in run(asked(target(tmp_path, source), 3))} == {"raised KeyError: 'lost'"}
-    assert capfd.readouterr().err.count("in deep") == 1
+    told = capfd.readouterr().err
+    assert told.count("in deep") == 1
+    assert "child.py" not in told  # our frames are no help in finding theirs
 
 
 def test_what_cannot_be_read_ends_nothing(tmp_path: Path) -> None:

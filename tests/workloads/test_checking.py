@@ -144,7 +144,7 @@ def test_a_folder_has_the_version_that_load_gives_it(build: Build) -> None:
     [
         ({"reference": 1e-7}, None),
         ({"reference": -2.5}, None),
-        ({"reference": "2"}, "numeric needs a number as reference, this is of type str"),
+        ({"reference": "2"}, "numeric needs a number (or a text like '3.5 km') as reference, this is of type str"),
         ({"reference": True}, "needs a number"),
         ({"reference": 10**400}, "too large a number"),
         ({"task": "mood", "reference": "glad"}, None),

@@ -157,6 +157,7 @@ def test_references_alone_make_a_workload_to_be_answered() -> None:
     assert workload.tasks["maths"].labels == ("no", "yes")
     assert workload.tasks["maths"].instruction.endswith("no, yes")
     assert not Path("t/recordings").exists()
+    assert "or a million tokens: { input" in Path("t/scenario.toml").read_text()  # they will be counted
     assert all(getattr(score(str(item.reference), item, workload), "value", 0) == 1 for item in workload.items)
 
 
