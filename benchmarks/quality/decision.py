@@ -81,7 +81,7 @@ def decide(
         low, high = difference(values, groups, weights)
         mean, error, _ = padded(values, groups, weights)
         statistic = mean / error
-    word, reason = _word(low, high, estimate, margin, noise)
+    word, reason = word_of(low, high, estimate, margin, noise)
     variance = (sum(value * value for value in values) + 2) / (len(values) + 2)  # never 0, as no interval has no width
     further: int | None = 0
     if word == "inconclusive":  # more items do not get a difference out of the noise
@@ -108,7 +108,8 @@ def decide(
     )
 
 
-def _word(low: float, high: float, estimate: float, margin: float, noise: float | None) -> tuple[Word, str]:
+def word_of(low: float, high: float, estimate: float, margin: float, noise: float | None) -> tuple[Word, str]:
+    """The word for an interval, and the reason in a few words."""
     points = f"[{low * 100:+.1f}, {high * 100:+.1f}] points"
     if noise is not None and abs(estimate) <= noise:
         floor = f"{noise * 100:.1f} points between two runs of one system"
@@ -146,7 +147,7 @@ def _undecided(values: Sequence[float], groups: int) -> Decision:
 def _further(estimate: float, variance: float, effect: float, margin: float, items: int) -> int:
     """To the nearest of the words that the estimate points at."""
     gaps = [abs(estimate), margin - abs(estimate)]
-    needed = min(items_needed(gap, estimate, variance, effect) for gap in gaps if gap > 1e-6)
+    needed = min(items_needed(max(gap, 1e-6), estimate, variance, effect) for gap in gaps)
     return max(needed - items, 1)
 
 

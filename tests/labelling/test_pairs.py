@@ -1,0 +1,94 @@
+"""What differs, and in which order it is labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.labelling.pairs import normal, read
+from shared.errors import BadInput
+from tests.labelling.runs import differing, write
+from tests.rows import row
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The answer", " the  Answer. "),
+        ("1,000", "1000.0"),
+        ('{"a": 1, "b": "X"}', '```json\n{"b": "x", "a": 1.0}\n```'),
+        ("-0", "0"),
+    ],
+)
+def test_equal_in_normal_form(one: str, other: str) -> None:
+    assert normal(one) == normal(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("yes", "no"), ("1", '"one"'), ('{"a": 1}', '{"a": true}'), ('{"a": 1}', '{"a": "1"}'), ("1,5", "15"), ("", "0")],
+)
+def test_different_in_normal_form(one: str, other: str) -> None:
+    assert normal(one) != normal(other)
+
+
+def test_where_the_reference_is_a_number_only_the_number_counts() -> None:
+    assert normal("3 and 4 make 7. Answer: 7", 7) == normal("It is 7", 7)
+    assert normal("3 and 4 make 7. Answer: 7") != normal("It is 7")
+    assert normal("no idea", 7) != normal("none", 7)
+
+
+def test_repeated_requests_with_the_same_answers_are_one_pair(tmp_path: Path) -> None:
+    answers = [("a", "x", "y"), ("a", "X.", "y"), ("a", "y", "y"), ("a", "z", "y"), ("b", "1", "1")]
+    run = read(write(tmp_path, *answers))
+    assert sorted((pair.request, share.share) for pair, share in zip(run.pairs, run.frame.pairs, strict=True)) == [
+        (0, 0.5),
+        (3, 0.25),
+    ]
+    assert run.frame.questions == 2
+
+
+def test_a_failure_differs_from_an_answer_and_not_from_a_failure(tmp_path: Path) -> None:
+    from benchmarks.report.document import write_rows
+
+    rows = [row("legacy", 0, "a", error="E: no"), row("direct", 0, "a", text="x")]
+    rows += [row("legacy", 1, "b", error="E: no"), row("direct", 1, "b", error="F: no")]
+    write_rows(tmp_path, rows)
+    run = read(tmp_path)
+    assert [(pair.item, pair.legacy, pair.direct) for pair in run.pairs] == [("a", None, "x")]
+    assert run.frame.questions == 2
+
+
+def test_each_first_part_holds_every_task_in_proportion(tmp_path: Path) -> None:
+    from benchmarks.report.document import write_rows
+
+    rows = [
+        row(arm, number, f"q{number}", text=f"{arm} {number}", task="small" if number % 4 == 0 else "large")
+        for number in range(80)
+        for arm in ("legacy", "direct")
+    ]
+    write_rows(tmp_path, rows)
+    run = read(tmp_path)
+    for count in (8, 20, 40):
+        few = sum(pair.task == "small" for pair in run.pairs[:count])
+        assert abs(few - count / 4) <= 1
+    assert [pair.request for pair in run.pairs] == [pair.request for pair in read(tmp_path).pairs]
+    assert [pair.request for pair in run.pairs] != sorted(pair.request for pair in run.pairs)
+
+
+def test_bad_input_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is missing; name a directory that crossover compare wrote"):
+        read(tmp_path)
+    with pytest.raises(BadInput, match="2 questions never differ"):
+        read(write(tmp_path / "equal", ("a", "x", "x"), ("b", "y", "Y")))
+    with pytest.raises(BadInput, match="holds no texts"):
+        read(write(tmp_path / "none", ("a", None, None)))
+    (differing(tmp_path / "torn", 2) / "requests.jsonl").write_text('{"request": 0}\n')
+    with pytest.raises(BadInput, match="line 1 is no row"):
+        read(tmp_path / "torn")
+
+
+def test_questions_without_texts_are_left_out_and_counted(tmp_path: Path) -> None:
+    run = read(write(tmp_path, ("a", "x", "y"), ("b", None, "y")))
+    assert (run.without_texts, run.frame.questions) == (1, 1)
