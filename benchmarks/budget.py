@@ -12,11 +12,11 @@ from typing import Final
 
 from benchmarks.rows import Row
 from benchmarks.run import BudgetReached
-from benchmarks.scenario import Arm, Scenario, own_price
+from benchmarks.scenario import Arm, Legacy, Scenario, own_price
 from benchmarks.targets.builtin import price_of
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Workload
-from shared.contract import Request, Usage
+from shared.contract import Completion, Request, Usage
 from shared.errors import BadInput
 from shared.pricing import Price
 
@@ -70,12 +70,7 @@ class Budget:
             for key in self.paid
             if key[0] == arm
         )
-        bound = self._max_usd * self._shares[arm]
-        if self.spent_usd + worst > bound:
-            raise BudgetReached(
-                f"${self.spent_usd:.4f} spent; the next request to {arm} could cost ${worst:.4f}, which would pass its "
-                f"${bound:g} of --max-usd {self._max_usd:g}"
-            )
+        self._refuse(worst, arm, self._max_usd * self._shares[arm])
 
     def spend(self, row: Row) -> None:
         """Count what a row's calls cost; a call whose tokens are unknown counts as its most."""
@@ -87,10 +82,29 @@ class Budget:
                 self.spent_usd += worst if row.cost_usd is None else row.cost_usd
             return
         for step in row.steps or ():
-            key = row.arm, step.kind
-            if key in self.paid:
-                cost = self.prices[key].cost(step.completion.usage) if step.completion else None
-                self.spent_usd += self._worst_usd(row.request, key) if cost is None else cost
+            self.spend_call(row.request, (row.arm, step.kind), step.completion)
+
+    def release(self) -> None:
+        """Both arms are done: what is left of the bound is for what comes after them."""
+        self._shares = dict.fromkeys(self._shares, 1.0)
+
+    def check_call(self, request: Request, key: tuple[Arm, str]) -> None:
+        """Raises `BudgetReached` where one call could pass the bound."""
+        if self._max_usd is not None and key in self.paid:
+            self._refuse(self._worst_usd(request, key), " ".join(key), self._max_usd)
+
+    def spend_call(self, request: Request, key: tuple[Arm, str], completion: Completion | None) -> None:
+        """Count one call; where nothing came of it, or its tokens are unknown, as its most."""
+        if self._max_usd is not None and key in self.paid:
+            cost = self.prices[key].cost(completion.usage) if completion else None
+            self.spent_usd += self._worst_usd(request, key) if cost is None else cost
+
+    def _refuse(self, worst: float, whom: str, bound: float) -> None:
+        if self.spent_usd + worst > bound:
+            raise BudgetReached(
+                f"${self.spent_usd:.4f} spent; the next request to {whom} could cost ${worst:.4f}, which would pass "
+                f"its ${bound:g} of --max-usd {self._max_usd:g}"
+            )
 
     def _worst_usd(self, request: Request, key: tuple[Arm, str]) -> float:
         sent = prompt_bytes(request) + TOKENS_PER_MESSAGE * len(request.messages)
@@ -102,20 +116,38 @@ def prompt_bytes(request: Request) -> int:
     return sum(len(message.content.encode()) for message in request.messages)
 
 
-def estimate(scenario: Scenario, questions: Workload, stream: Sequence[Asked]) -> str:
-    """A table of calls, tokens and dollars. Tokens are estimated from bytes; answers are counted at their longest."""
+def why_not_again(scenario: Scenario, arm: Arm) -> str | None:
+    """Why a second run of this arm would tell nothing about noise; None where it would."""
+    if arm in scenario.logs:
+        return "a log was answered once"
+    whom = [call.whom for (called, _), call in scenario.calls.items() if called == arm]
+    if scenario.arms[arm].kind == "builtin" and all(each.startswith("recorded:") for each in whom):
+        return "recorded answers repeat exactly"
+    return None
+
+
+def estimate(scenario: Scenario, questions: Workload, stream: Sequence[Asked], repeats: int = 1) -> str:
+    """A table of calls, tokens and dollars. Tokens are estimated from bytes; answers are counted at their longest.
+
+    Counterfactual answers are within it: a model that was asked a question is not asked it again for them.
+    """
     budget = Budget(scenario, None)
     prices = budget.known_prices()
     distinct = {asked.item.id: asked.item for asked in stream}
     first = [questions.request(item) for item in distinct.values()]
     every = [questions.request(asked.item) for asked in stream]
     lines = ["estimated, nothing was asked; the built-in legacy is taken to answer repeats from its cache"]
+    if isinstance(scenario.legacy, Legacy):
+        lines.append(
+            "its counts hold the calls for the causes of the difference: no model is asked a question twice for them"
+        )
     header = f"{'model':<44} {'calls':>8} {'tokens in':>12} {'tokens out':>12} {'US dollars':>12}"
     lines += [header, "-" * len(header)]
     total: float | None = 0.0
     for key, call in budget.calls.items():
         arm, kind = key
         requests = every if kind == "call" else first
+        requests = requests * (1 if why_not_again(scenario, arm) else repeats)
         usage = Usage(
             sum(prompt_bytes(each) // BYTES_PER_TOKEN + TEMPLATE_TOKENS * len(each.messages) for each in requests),
             sum(each.max_tokens for each in requests),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import run
+from benchmarks.afterwards import Afterwards, look, write_counterfactuals
 from benchmarks.budget import Budget, estimate
 from benchmarks.progress import Progress
 from benchmarks.quality import outcome
@@ -29,9 +30,10 @@ from shared.backends.recorded import read_recording
 from shared.errors import BadInput
 
 
-def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> int:
+def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repeats: int = 1) -> int:
     """Compare and write to `out`. Returns 0, or 130 where it was interrupted: what was answered is kept.
 
+    With `repeats` of 2 or more each system is asked everything so many times, to see how far it lies from itself.
     Raises `BadInput` before anything is asked where a model cannot be had or `out` cannot be written, and after it
     where one of the systems answered nothing.
     """
@@ -44,7 +46,7 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None) -> i
             pass
     except OSError as error:
         raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
-    return clock.run(_compare(scenario, questions, out, budget))
+    return clock.run(_compare(scenario, questions, out, budget, repeats))
 
 
 def check_arms(scenario: Scenario) -> None:
@@ -57,10 +59,10 @@ def check_arms(scenario: Scenario) -> None:
         check_environment(scenario)
 
 
-def dry_run(scenario: Scenario) -> int:
+def dry_run(scenario: Scenario, repeats: int = 1) -> int:
     """Print what the comparison would ask, and about what it would cost. Asks nobody."""
     questions = asked_by(scenario)
-    print(estimate(scenario, questions.workload, questions.stream))
+    print(estimate(scenario, questions.workload, questions.stream, repeats))
     return 0
 
 
@@ -131,16 +133,65 @@ async def open_arm(arm: Arm, scenario: Scenario, questions: Questions, scratch: 
     return open_target(arm, scenario, scratch / "cache")
 
 
-async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget) -> int:
-    stream = questions.stream
+@dataclass(slots=True)
+class Asking:
+    """Both arms' rows as they come. `stopped` says why fewer were asked than wanted; `code` is the exit code."""
+
+    rows: list[Row] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    stopped: str | None = None
+    code: int = 0
+
+
+async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget, repeats: int) -> int:
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="crossover-") as scratch:
+        asking = await _ask_both(scenario, questions, out, budget, Path(scratch))
+        paired = _asked_of_both(asking.rows)
+        for arm in ARMS:
+            if not any(row.arm == arm and row.error is None for row in (paired or asking.rows)):
+                nothing = _nothing(arm, asking.rows, asking.stopped, out)
+                if not asking.code:
+                    raise BadInput(nothing)
+                print(f"crossover: {nothing}", file=sys.stderr)
+                return asking.code
+        after = Afterwards()
+        if not asking.code:
+            after = await look(
+                scenario, questions.workload, paired, asking.targets[ARMS.index("direct")], budget,
+                scratch=Path(scratch), repeats=repeats,
+                reopen=lambda arm, folder: open_arm(arm, scenario, questions, folder),
+            )  # fmt: skip
+        if after.interrupted:
+            asking.stopped, asking.code = "interrupted", 130
+    if after.attribution:
+        write_counterfactuals(out, after.counterfactuals)
+    report = document.build(
+        scenario,
+        questions.workload,
+        asking.targets,
+        paired,
+        order="one arm after the other" if scenario.one_by_one else "interleaved",
+        stopped=asking.stopped and f"{asking.stopped}; both were asked {len(paired) // 2} requests",
+        seconds=time.monotonic() - begun,
+        attribution=after.attribution,
+        routing=after.routing,
+        noise=after.noise,
+        notes=after.notes,
+    )
+    document.write_report(out, report)
+    print(terminal.table(report))
+    print(f"\nreport: {out / 'report.json'}; one request's story: crossover explain {out} {paired[0].asked.number}")
+    return asking.code
+
+
+async def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget: Budget, scratch: Path) -> Asking:
+    stream, asking = questions.stream, Asking()
     impatient = frozenset(arm for (arm, _), call in scenario.calls.items() if call.paid)
-    rows: list[Row] = []
-    targets: list[Target] = []
-    stopped, code, begun = None, 0, time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="crossover-") as scratch, Progress("requests", 2 * len(stream)) as progress:
+    with Progress("requests", 2 * len(stream)) as progress:
 
         def keep(row: Row) -> None:
-            rows.append(row)
+            asking.rows.append(row)
             budget.spend(row)
             progress.step()
 
@@ -148,45 +199,24 @@ async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: 
             for arms in [(arm,) for arm in ARMS] if scenario.one_by_one else [ARMS]:
                 async with AsyncExitStack() as closing:
                     for arm in arms:
-                        target = await open_arm(arm, scenario, questions, Path(scratch))
+                        target = await open_arm(arm, scenario, questions, scratch)
                         closing.push_async_callback(target.aclose)
-                        targets.append(target)
-                    opened = targets[-len(arms) :]
-                    deadline_s, seed = scenario.deadline_s, scenario.seed
+                        asking.targets.append(target)
+                    opened = asking.targets[-len(arms) :]
                     try:
                         await run.interleaved(
-                            stream, opened, questions.workload, seed=seed, deadline_s=deadline_s, keep=keep,
-                            allow=budget.check, impatient=impatient & frozenset(arms),
+                            stream, opened, questions.workload, seed=scenario.seed, deadline_s=scenario.deadline_s,
+                            keep=keep, allow=budget.check, impatient=impatient & frozenset(arms),
                         )  # fmt: skip
                     except run.BudgetReached as reached:  # the other arm gets what this one was asked
-                        stopped = str(reached)
-                        stream = stream[: len(rows) // len(arms)]
+                        asking.stopped = str(reached)
+                        stream = stream[: len(asking.rows) // len(arms)]
         except asyncio.CancelledError:
-            stopped, code = "interrupted", 130
+            asking.stopped, asking.code = "interrupted", 130
         finally:
-            if rows:  # whatever went wrong, what was answered is kept
-                document.write_rows(out, rows)
-    paired = _asked_of_both(rows)
-    for arm in ARMS:
-        if not any(row.arm == arm and row.error is None for row in (paired or rows)):
-            nothing = _nothing(arm, rows, stopped, out)
-            if not code:
-                raise BadInput(nothing)
-            print(f"crossover: {nothing}", file=sys.stderr)
-            return code
-    report = document.build(
-        scenario,
-        questions.workload,
-        targets,
-        paired,
-        order="one arm after the other" if scenario.one_by_one else "interleaved",
-        stopped=stopped and f"{stopped}; both were asked {len(paired) // 2} requests",
-        seconds=time.monotonic() - begun,
-    )
-    document.write_report(out, report)
-    print(terminal.table(report))
-    print(f"\nreport: {out / 'report.json'}; one request's story: crossover explain {out} {paired[0].asked.number}")
-    return code
+            if asking.rows:  # whatever went wrong, what was answered is kept
+                document.write_rows(out, asking.rows)
+    return asking
 
 
 def _asked_of_both(rows: Sequence[Row]) -> list[Row]:

@@ -77,3 +77,11 @@ def test_of_two_paid_arms_that_run_one_after_the_other_the_first_leaves_the_seco
     with pytest.raises(BudgetReached, match=r"pass its \$0\.05 of --max-usd 0\.1"):
         budget.check(request, "legacy")
     budget.check(request, "direct")
+    budget.release()  # both are done: what is left is for what comes after them
+    budget.check(request, "legacy")
+    budget.check_call(request, ("legacy", "large"))  # not paid
+    budget.spent_usd = 0.0999
+    with pytest.raises(BudgetReached, match="the next request to legacy small could cost"):
+        budget.check_call(request, ("legacy", "small"))
+    budget.spend_call(request, ("legacy", "small"), None)
+    assert budget.spent_usd > 0.1  # a call that came to nothing may have been charged

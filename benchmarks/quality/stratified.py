@@ -93,7 +93,7 @@ def estimate(
     half = _quantile(first, groups + 1, second, len(labels) + 2 - len(off)) * math.sqrt(first + second)
     low, high = max(-1.0, theta - half), min(1.0, theta + half)
     word, reason = word_of(low, high, theta, margin, None)
-    gap = min(gap for gap in (abs(theta), abs(margin - abs(theta))) if gap > 1e-6)
+    gap = max(min(abs(theta), abs(margin - abs(theta))), 1e-6)
     needed = _needed(gap, first, spread, len(pairs), n, len(labels)) if word == "inconclusive" else 0
     return Estimate(theta, low, high, word, low > -margin, reason, needed)
 

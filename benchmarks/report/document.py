@@ -30,6 +30,7 @@ from shared.steps import Step
 
 SCHEMA: Final = "crossover-report/1"
 ROW_SCHEMA: Final = "crossover-request/1"
+COUNTERFACTUALS: Final = "counterfactuals.jsonl"
 PACKAGES: Final = ("litellm", "diskcache", "scikit-learn", "fastapi", "aiohttp")
 
 
@@ -45,6 +46,7 @@ def build(
     attribution: Mapping[str, Any] | None = None,
     routing: Mapping[str, Any] | None = None,
     noise: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time.
 
@@ -74,7 +76,7 @@ def build(
             "prices": {f"{each.arm}.{kind}": asdict(cost) for each in targets for kind, cost in each.prices.items()},
             "order": order,
             "stopped": stopped,
-            "notes": [note for target in targets for note in target.notes],
+            "notes": [*(note for target in targets for note in target.notes), *notes],
             "run": {
                 "date": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": seconds,
@@ -205,13 +207,14 @@ def _step_document(step: Step) -> dict[str, Any]:
 
 
 def write_rows(directory: Path, rows: Sequence[Row]) -> None:
-    """`requests.jsonl`, whole or not at all. A `report.json` beside it was of other rows and is deleted."""
+    """`requests.jsonl`, whole or not at all. What stands beside it was of other rows and is deleted."""
     directory.mkdir(parents=True, exist_ok=True)
     with replacing(directory / "requests.jsonl") as file:
         for row in rows:
             file.write((json.dumps(row_document(row), ensure_ascii=False, allow_nan=False) + "\n").encode())
         file.flush()
-        (directory / "report.json").unlink(missing_ok=True)
+        for stale in ("report.json", COUNTERFACTUALS):
+            (directory / stale).unlink(missing_ok=True)
 
 
 def write_report(directory: Path, report: Mapping[str, Any]) -> None:

@@ -1,55 +1,113 @@
-"""One request's whole story out of a report's directory: question, both answers, steps, scores, cause."""
+"""One request's whole story out of a report's directory: question, answers, steps, scores, cause; or the worst."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from benchmarks.quality.attribution import EQUAL, HITS, KINDS, kinds_of
+from benchmarks.report.document import COUNTERFACTUALS
 from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.rows import CALLS
 from shared.errors import BadInput
 
 NEEDED = {"request", "item", "task", "repeat", "arm", "text", "error", "score", "reason", "model"}
 NEEDED |= {"steps", "latency_s", "cost_usd", "history", "question", "reference"}
+WORDS: Final = {
+    "no_cache": "legacy without its cache",
+    "always_large": "always large, no cache",
+    "large_with_cache": "always large, with cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report's directory holds. `report` is {} where the run left none, `others` where nothing is attributed."""
+
+    rows: Sequence[Mapping[str, Any]]
+    others: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    report: Mapping[str, Any]
 
 
 def explain(directory: Path, asked: str) -> int:
-    """Print the story of a request number, or of the first request for an item."""
-    rows, standing = _rows(directory / "requests.jsonl"), _standing(directory / "report.json")
+    """Print the story of a request number, of the first request for an item, or of the worst requests of a kind."""
+    told = _read(directory)
+    if asked in KINDS:
+        return _worst(told, asked, directory)
+    rows = told.rows
     found = [row for row in rows if str(row["request"]) == asked] or [row for row in rows if row["item"] == asked]
     if not found:
         last = max(row["request"] for row in rows)
-        raise BadInput(f"{directory} has no request or item {asked!r}; requests are numbered 0 to {last}")
-    number = found[0]["request"]
-    pair = {row["arm"]: row for row in found if row["request"] == number}
-    first = found[0]
-    print(f"request {number}: item {first['item']}, task {first['task']}{', asked before' if first['repeat'] else ''}")
-    for user, assistant in first["history"]:
-        print(f"  earlier:   {_inline(user)} -> {_inline(assistant)}")
-    print(f"  question:  {_inline(first['question'])}")
-    print(
-        f"  reference: {'none' if first['reference'] is None else json.dumps(first['reference'], ensure_ascii=False)}"
-    )
-    for arm, row in sorted(pair.items(), reverse=True):
-        print("\n" + "\n".join(_story(arm, row, standing)))
-    if len(pair) == 2:
-        print(f"\ncause: {cause(pair['legacy'], pair['direct'])}")
-    others = sorted({row["request"] for row in rows if row["item"] == first["item"]} - {number})
-    if others:
-        print(f"also asked as request {', '.join(map(str, others))}")
+        raise BadInput(
+            f"{directory} has no request or item {asked!r}; requests are numbered 0 to {last}, and the kinds are "
+            f"{', '.join(KINDS)}"
+        )
+    print(_request(told, found[0]["request"]))
     return 0
 
 
-def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any]) -> str:
-    """Why the two scores differ, as far as the steps tell."""
+def _worst(told: Told, kind: str, directory: Path) -> int:
+    attribution = told.report.get("quality", {}).get("attribution")
+    if attribution is None:
+        raise BadInput(f"{directory} attributes nothing, so it has no {kind}; compare with a built-in legacy")
+    numbers = attribution["worst"][kind]
+    many = (
+        f"the {len(numbers)} worst questions" if len(numbers) > 1 else "the only question" if numbers else "no question"
+    )
+    print("\n\n".join([f"{kind}: {many} of this kind", *(_request(told, number) for number in numbers)]))
+    return 0
+
+
+def _request(told: Told, number: int) -> str:
+    """One request's whole story."""
+    pair = {row["arm"]: row for row in told.rows if row["request"] == number}
+    first = next(iter(pair.values()))
+    lines = [f"request {number}: item {first['item']}, task {first['task']}{', asked before' * bool(first['repeat'])}"]
+    lines += [f"  earlier:   {_inline(user)} -> {_inline(assistant)}" for user, assistant in first["history"]]
+    reference = "none" if first["reference"] is None else json.dumps(first["reference"], ensure_ascii=False)
+    lines += [f"  question:  {_inline(first['question'])}", f"  reference: {reference}"]
+    for arm, row in sorted(pair.items(), reverse=True):
+        lines += ["", *_story(arm, row, told.report)]
+    others = told.others.get(number, {})
+    if others:
+        lines += ["", *(f"{WORDS[name]}: {_said(row)} ({_scored(row)}, {_who(row)})" for name, row in others.items())]
+    if len(pair) == 2:
+        lines += ["", f"cause: {cause(pair['legacy'], pair['direct'], others)}"]
+    also = sorted({row["request"] for row in told.rows if row["item"] == first["item"]} - {number})
+    if also:
+        lines.append(f"also asked as request {', '.join(map(str, also))}")
+    return "\n".join(lines)
+
+
+def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which component makes the two scores differ. `others` are the request's counterfactual rows by name."""
     if legacy["score"] is None or direct["score"] is None:
         return f"not known: {legacy['reason'] if legacy['score'] is None else direct['reason']}"
-    if legacy["score"] == direct["score"]:
-        return "no difference in score"
-    better, worse = (legacy, direct) if legacy["score"] > direct["score"] else (direct, legacy)
-    return f"{better['arm']} did better: {_who(better)} scored {better['score']:g}, {_who(worse)} {worse['score']:g}"
+    if not others:
+        if legacy["score"] == direct["score"]:
+            return "no difference in score"
+        exposed = legacy["steps"] is not None
+        why = "its counterfactual answers could not be had" if exposed else "the target exposes no steps"
+        better, worse = (legacy, direct) if legacy["score"] > direct["score"] else (direct, legacy)
+        did = f"{better['arm']} did better, {_who(better)} scored {better['score']:g}, {_who(worse)} {worse['score']:g}"
+        return f"unattributed: {why}; {did}"
+    no_cache, large = others["no_cache"], others["always_large"]
+    effects = no_cache["score"] - legacy["score"], large["score"] - no_cache["score"], direct["score"] - large["score"]
+    hit = next((step["kind"] for step in legacy["steps"] if step["kind"] in HITS and step["outcome"] == "ok"), "")
+    small = no_cache["error"] is None and any(
+        step["kind"] == "small" and step["outcome"] == "ok" for step in no_cache["steps"]
+    )
+    between = (legacy, no_cache), (no_cache, large), (large, direct)
+    told = [
+        f"{'backend' if kind.startswith('backend') else kind.replace('_', ' ')}: {_who(one)} scored {one['score']:g}, "
+        f"{_who(other)} {other['score']:g}"
+        for kind, effect, (one, other) in zip(kinds_of(effects, hit=hit, small=small), effects, between, strict=True)
+        if abs(effect) > EQUAL
+    ]
+    return "; ".join(told) or "no difference in score"
 
 
 def _who(row: Mapping[str, Any]) -> str:
@@ -64,10 +122,16 @@ def _who(row: Mapping[str, Any]) -> str:
     return row["model"] or "a model that is not told"
 
 
-def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> list[str]:
-    said = row["error"] or "(text not kept)" if row["text"] is None else _inline(row["text"])
-    lines = [f"{arm}: {said}"]
-    lines.append(f"  score {'not measured' if row['score'] is None else format(row['score'], 'g')}: {row['reason']}")
+def _said(row: Mapping[str, Any]) -> str:
+    return row["error"] or "(text not kept)" if row["text"] is None else _inline(row["text"])
+
+
+def _scored(row: Mapping[str, Any]) -> str:
+    return f"score {'not measured' if row['score'] is None else format(row['score'], 'g')}: {row['reason']}"
+
+
+def _story(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
+    lines = [f"{arm}: {_said(row)}", f"  {_scored(row)}"]
     if row["steps"] is None:
         lines.append("  steps not told")
     for step in row["steps"] or ():
@@ -79,25 +143,52 @@ def _story(arm: str, row: Mapping[str, Any], standing: Mapping[str, str]) -> lis
         parts += [step["detail"]] * bool(step["detail"]) + ["after the answer"] * step["after_answer"]
         lines.append("  step " + "; ".join(parts))
     latency, cost = row["latency_s"], row["cost_usd"]
-    replayed = row["steps"] is None or any(
-        step["call"] and step["call"]["timing"] != "measured" for step in row["steps"]
-    )
-    word = nearest(standing, f"/latency/{arm}/mean_s") if replayed else "measured"
-    took = "not measured" if latency is None else f"{seconds_text(latency)} ({word})"
+    took = "not measured" if latency is None else f"{seconds_text(latency)}{_timed(arm, row, report)}"
     called = any(step["call"] for step in row["steps"] or ())
     missing = "not known" if called else "not measured"
-    paid = missing if cost is None else f"${cost:.8f} ({nearest(standing, f'/cost/{arm}/usd_per_answer')})"
+    paid = missing if cost is None else f"${cost:.8f}{_paid(arm, report)}"
     lines.append(f"  latency {took}, cost {paid}")
     return lines
 
 
-def _standing(file: Path) -> Mapping[str, str]:
-    """The report's words; none where the run left no report."""
+def _timed(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """How this row's own latency came to be, in brackets; nothing where neither the row nor a report tells."""
+    kind = _kind(arm, report)
+    if kind == "log":
+        return " (recorded)"
+    if row["steps"] is None:
+        return " (measured)" if kind else ""
+    replayed = {step["call"]["timing"] for step in row["steps"] if step["call"]} - {"measured"}
+    return f" ({' and '.join(sorted(replayed)) or 'measured'})"
+
+
+def _paid(arm: str, report: Mapping[str, Any]) -> str:
+    """How a known cost came to be, in brackets: the arm's mean may be unknown where this request's cost is not."""
+    kind, word = _kind(arm, report), nearest(report.get("standing", {}), f"/cost/{arm}/usd_per_answer")
+    if kind is None or word != "unknown":
+        return f" ({word})" if kind else ""
+    if kind == "log":
+        return " (recorded)"
+    price = report["provenance"]["prices"].get(f"{arm}.call", {})
+    reported = kind != "builtin" and price.get("per_call_usd") is None and price.get("input_usd") is None
+    return " (vendor-claimed)" if reported else " (assumed)"
+
+
+def _kind(arm: str, report: Mapping[str, Any]) -> str | None:
+    return report["provenance"]["scenario"][arm]["kind"] if report else None
+
+
+def _read(directory: Path) -> Told:
+    others: dict[int, dict[str, Mapping[str, Any]]] = {}
+    rows, beside = _rows(directory / "requests.jsonl"), directory / COUNTERFACTUALS
+    for row in _rows(beside) if beside.is_file() else ():
+        others.setdefault(row["request"], {})[row["arm"]] = row
     try:
-        words = json.loads(file.read_bytes())["standing"]
+        report = json.loads((directory / "report.json").read_bytes())
+        report["standing"], report["provenance"]["scenario"], report["provenance"]["prices"], report["quality"]
     except (OSError, ValueError, TypeError, KeyError):
-        return {}
-    return words if isinstance(words, dict) else {}
+        report = {}
+    return Told(rows, others, report)
 
 
 def _rows(file: Path) -> Sequence[dict[str, Any]]:

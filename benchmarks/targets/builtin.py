@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from benchmarks.rows import CALLS
 from benchmarks.scenario import Arm, Direct, Legacy, OwnPrice, Scenario, own_price
@@ -188,7 +188,7 @@ def open_classifier(
         return None, ()  # nothing to route
     file = artefact_file(small.model, large.model, workload)
     if not file.is_file():
-        option = "" if workload == BUILTIN else f" --workload {workload.name}"
+        option = "" if workload == BUILTIN else f" --workload {workload}"
         return None, (
             f"no classifier is trained for {small.model} and {large.model}: every question goes to the large model; "
             f"make one from training recordings of both: crossover classifier train --small {small.model} "
@@ -200,6 +200,22 @@ def open_classifier(
         if small.version and large.version:
             raise
         return None, (f"a model's weights are not known, so every question goes to the large model ({refused})",)
+
+
+class LegacyParts(NamedTuple):
+    """What the legacy pipeline is put together from; `notes` say where the classifier is missing, and why."""
+
+    small: Backend
+    large: Backend
+    classifier: Classifier | None
+    notes: tuple[str, ...]
+
+
+def open_legacy(chosen: Legacy, workload: Path = BUILTIN) -> LegacyParts:
+    """The models and the classifier of a legacy arm. Raises `BadInput` where one cannot be had."""
+    small = open_backend(chosen.small, logprobs=chosen.settings.escalate_below is not None, workload=workload)
+    large = open_backend(chosen.large, workload=workload)
+    return LegacyParts(small, large, *open_classifier(small.identity, large.identity, workload))
 
 
 def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> BuiltinTarget:
@@ -215,14 +231,13 @@ def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> BuiltinT
         raise BadInput(f'{arm} is of kind = "{chosen.kind}", and only the built-in pipelines can be served')
     from legacy_pipeline.app import build
 
-    small = open_backend(chosen.small, logprobs=chosen.settings.escalate_below is not None, workload=folder)
-    large = open_backend(chosen.large, workload=folder)
-    classifier, notes = open_classifier(small.identity, large.identity, folder)
+    parts = open_legacy(chosen, folder)
+    small, large, notes = parts.small, parts.large, parts.notes
     prices = {
         "small": price_of(chosen.small, chosen.small_price),
         "large": price_of(chosen.large, chosen.large_price),
     }
     if chosen.small.startswith("local:") and chosen.large.startswith("local:"):
         notes = (*notes, "legacy holds two models in this process, and each slows the other; direct holds one")
-    cascade = build(cache_directory, classifier, small, large, chosen.settings)
+    cascade = build(cache_directory, parts.classifier, small, large, chosen.settings)
     return BuiltinTarget(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes)
