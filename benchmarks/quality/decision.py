@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from benchmarks.quality.further import items_needed
+from benchmarks.quality.further import items_for_equivalence, items_needed
 from benchmarks.quality.interval import clustered, design_effect, difference, effective_groups, padded, quantile
 from benchmarks.quality.mcnemar import mcnemar
 from benchmarks.quality.tango import score, tango
@@ -85,11 +85,8 @@ def decide(
     variance = (sum(value * value for value in values) + 2) / (len(values) + 2)  # never 0, as no interval has no width
     further: int | None = 0
     if word == "inconclusive":  # more items do not get a difference out of the noise
-        further = (
-            None
-            if noise is not None and abs(estimate) <= noise
-            else (_further(estimate, variance, effect, margin, len(values)))
-        )
+        inside = _is_noise(estimate, noise)
+        further = None if inside else _further(estimate, variance, effect, margin, len(values))
     return Decision(
         estimate,
         low,
@@ -111,7 +108,7 @@ def decide(
 def word_of(low: float, high: float, estimate: float, margin: float, noise: float | None) -> tuple[Word, str]:
     """The word for an interval, and the reason in a few words."""
     points = f"[{low * 100:+.1f}, {high * 100:+.1f}] points"
-    if noise is not None and abs(estimate) <= noise:
+    if noise is not None and _is_noise(estimate, noise):
         floor = f"{noise * 100:.1f} points between two runs of one system"
         return "inconclusive", f"the difference is no larger than the noise floor, {floor}"
     if -margin < low and high < margin:
@@ -121,6 +118,11 @@ def word_of(low: float, high: float, estimate: float, margin: float, noise: floa
     if high < 0:
         return "worse", f"{points} lies below 0"
     return "inconclusive", f"{points} holds 0 and reaches beyond the margin of {margin * 100:g} points"
+
+
+def _is_noise(estimate: float, noise: float | None) -> bool:
+    """A floor of 0 hides nothing: the system repeats itself exactly."""
+    return noise is not None and noise > 0 and abs(estimate) <= noise
 
 
 def _undecided(values: Sequence[float], groups: int) -> Decision:
@@ -146,9 +148,10 @@ def _undecided(values: Sequence[float], groups: int) -> Decision:
 
 def _further(estimate: float, variance: float, effect: float, margin: float, items: int) -> int:
     """To the nearest of the words that the estimate points at."""
-    gaps = [abs(estimate), margin - abs(estimate)]
-    needed = min(items_needed(max(gap, 1e-6), estimate, variance, effect) for gap in gaps)
-    return max(needed - items, 1)
+    needed = [items_needed(max(abs(estimate), 1e-6), estimate, variance, effect)]
+    if margin - abs(estimate) > 1e-6:
+        needed.append(items_for_equivalence(margin, estimate, variance, effect))
+    return max(min(needed) - items, 1)
 
 
 def _p_worse(statistic: float, groups: Sequence[Hashable], weights: Sequence[float] | None) -> float:

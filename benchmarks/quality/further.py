@@ -18,3 +18,20 @@ def items_needed(gap: float, delta: float, variance: float, design_effect: float
 
     z = float(norm.ppf(0.975) + norm.ppf(POWER))
     return math.ceil(z * z * max(variance - delta * delta, 0.0) * design_effect / gap**2)
+
+
+def items_for_equivalence(margin: float, delta: float, variance: float, design_effect: float) -> int:
+    """The same for an interval within minus and plus `margin`, which has two bounds to stay clear of.
+
+    The standard error s at which P(both) = phi((margin - delta)/s - z) + phi((margin + delta)/s - z) - 1 is `POWER`.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    z, room = norm.ppf(0.975), margin - abs(delta)
+
+    def short(error: float) -> float:
+        return float(norm.cdf(room / error - z) + norm.cdf((margin + abs(delta)) / error - z) - 1 - POWER)
+
+    error = brentq(short, room / 10, room)
+    return math.ceil(max(variance - delta * delta, 0.0) * design_effect / error**2)

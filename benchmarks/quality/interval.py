@@ -4,8 +4,8 @@ Paraphrases and near misses of one question are not independent, so the sample c
 design effect, the clustered variance over the independent one, never taken below 1. Where all answers are alike nothing
 can be seen of it, and each group counts as one answer. Student's t has one degree of freedom less than there are
 groups, unequal ones counted as so many equal ones as weigh the same: (sum of weights)^2 / sum of squares. The intervals
-have width even where every answer was right. A few very large groups are more than the first can hold: on 146 items, 56
-of them in three groups whose members always agree, it holds the truth in 85 to 89 % of samples, not 95.
+have width even where every answer was right. A few very large groups are more than `share` can stand: on 146 items,
+56 of them in three groups whose members always agree, it holds the truth in 85 to 89 % of samples, not 95.
 """
 
 from __future__ import annotations

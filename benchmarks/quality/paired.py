@@ -142,7 +142,10 @@ def _by_task(
     words = [each["difference"] for each in found.values()]
     return {
         "by_task": found,
-        "worse_somewhere": [
+        "tasks_tested": len(tested),
+        "worse_somewhere": None
+        if not tested
+        else [
             task
             for task, each in found.items()
             if each["difference"] in tested

@@ -115,7 +115,7 @@ def _standing(
         live = kind != "log" and all(call.timing == "measured" for row in rows for call in row.calls)
         claimed = kind in ("http", "python")
         shares: Standing = "vendor-claimed" if claimed else texts if scenario.logs else "assumed"  # the repeats are
-        means = ["", "/questions_like_these", *(f"/by_task/{task}" for task in parts["quality"]["by_task"])]
+        means = ["", "/questions_like_these", *(f"/by_task/{_token(task)}" for task in parts["quality"]["by_task"])]
         words |= {f"/quality{where}/{arm}": texts for where in means}
         latency, cost = parts["latency"][arm], parts["cost"][arm]
         timed = any(row.overhead_s is not None for row in rows)
@@ -143,7 +143,12 @@ def _missing(pointer: str, value: Any) -> Iterator[str]:
         yield pointer
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _missing(f"{pointer}/{name}", inner)
+            yield from _missing(f"{pointer}/{_token(name)}", inner)
+
+
+def _token(name: str) -> str:
+    """A name within a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _paid(kind: str, rows: Sequence[Row]) -> Standing:

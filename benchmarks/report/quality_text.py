@@ -29,7 +29,7 @@ def lines(quality: Mapping[str, Any]) -> list[str]:
 
 def by_task(quality: Mapping[str, Any]) -> Table:
     """One line a task: both scores, the difference with its interval, and the word."""
-    rows: Table = [("task (questions)", "legacy", "direct", "direct - legacy, points")]
+    rows: Table = [("task (questions)", "legacy", "direct", "direct - legacy, points, each alone")]
     for name, task in quality["by_task"].items():
         found = task["difference"]
         legacy, direct = (
@@ -88,31 +88,36 @@ def _attribution(quality: Mapping[str, Any]) -> Iterator[str]:
             f"direct {'loses' if found['backend'] < 0 else 'gains'} {abs(found['backend']) * 100:.1f} by its model "
             "against always large"
         )
+    if found["unattributed"]:
+        said.append(
+            f"{found['unattributed_points'] * 100:+.1f} are unattributed: the counterfactual answers to "
+            f"{found['unattributed']} requests could not be had"
+        )
+    yield f"Why, in this traffic: {'; '.join(said) or 'no part has an effect'}."
     between = found["intervals"]
+    if between["cache"]["low"] is None:
+        return
     effects = ", ".join(
         f"{name} {with_interval({'estimate': found[name], **between[name]})}"
         for name in ("cache", "routing", "backend")
     )
-    yield f"Why, in this traffic: {'; '.join(said) or 'no part has an effect'}."
     yield f"Effects on direct - legacy, jointly 95 %: {effects}."
     other = found["router_first"]
     if any(abs(other[name] - found[name]) >= LEAST for name in ("cache", "routing")):
         yield f"Router first, then cache: routing {points(other['routing'])}, cache {points(other['cache'])}."
-    if found["unattributed"]:
-        yield f"Unattributed: {found['unattributed']} requests, whose counterfactual answers could not be had."
 
 
 def _tasks(quality: Mapping[str, Any]) -> Iterator[str]:
-    tasks = quality["by_task"]
-    if len(tasks) < 2 or quality["not_worse_on_every_task"] is None:
+    tested = quality["tasks_tested"]
+    if tested < 2:
         return
     if worse := quality["worse_somewhere"]:
-        yield f"Worse on {', '.join(worse)} (Holm over {len(tasks)} tasks)."
+        yield f"Worse on {', '.join(worse)} (Holm over {tested} tasks)."
     else:
         shown = (
             "not worse on every task" if quality["not_worse_on_every_task"] else "and not shown to be no worse on all"
         )
-        yield f"Worse on no task for sure (Holm over {len(tasks)} tasks), {shown}."
+        yield f"Worse on no task for sure once corrected for looking at {tested} (Holm), {shown}."
 
 
 def _noise(quality: Mapping[str, Any]) -> Iterator[str]:
@@ -120,7 +125,9 @@ def _noise(quality: Mapping[str, Any]) -> Iterator[str]:
     if found is None:
         yield "Noise floor: not measured (no system was asked twice; recorded answers repeat exactly)."
     else:
-        yield f"Noise floor: {found['floor'] * 100:.1f} points between two runs of one system."
+        lacking = [arm for arm in ("legacy", "direct") if found[arm] is None]
+        also = f" ({lacking[0]}'s own is not measured)" if lacking else ""
+        yield f"Noise floor: {found['floor'] * 100:.1f} points between two runs of one system{also}."
 
 
 def _counts(quality: Mapping[str, Any]) -> str:

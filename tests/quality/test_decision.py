@@ -15,7 +15,7 @@ from statsmodels.stats.contingency_tables import mcnemar as known_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchmarks.quality.decision import Decision, decide
-from benchmarks.quality.further import items_needed
+from benchmarks.quality.further import items_for_equivalence, items_needed
 from benchmarks.quality.holm import holm
 from benchmarks.quality.interval import difference
 from benchmarks.quality.mcnemar import mcnemar
@@ -148,6 +148,10 @@ def test_a_difference_within_the_noise_floor_is_inconclusive_and_more_items_woul
     assert decide(legacy, direct, range(1000), noise=0.01).word == "worse"
 
 
+def test_a_system_that_repeats_itself_exactly_has_a_floor_that_hides_nothing() -> None:
+    assert decide([1.0] * 2000, [1.0] * 2000, range(2000), noise=0.0).word == "equivalent"
+
+
 def test_a_noise_floor_as_large_as_the_margin_shows_nothing() -> None:
     assert decide([1.0] * 2000, [1.0] * 2000, range(2000)).not_worse
     assert not decide([1.0] * 2000, [1.0] * 2000, range(2000), noise=0.02).not_worse
@@ -214,6 +218,13 @@ def test_fifty_items_cannot_show_that_equal_systems_are_equivalent() -> None:
     found = repeated(300, lambda rng: decide(*drawn(rng, 50, 0.02, 0.02)))
     assert {each.word for each in found} == {"inconclusive"}
     assert not any(each.not_worse for each in found)
+
+
+def test_the_further_items_decide_in_four_of_five_samples() -> None:
+    """Of equal systems: both ends of the interval must clear the margin. Normal theory, so about 80 %."""
+    count = items_for_equivalence(0.02, 0.0, 0.1, 1.5)
+    found = repeated(200, lambda rng: decide(*drawn(rng, count, 0.05, 0.05)))
+    assert sum(each.word == "equivalent" for each in found) / len(found) == pytest.approx(0.8, abs=0.07)
 
 
 def test_weighted_by_popularity_the_interval_holds_the_truth_about_future_questions() -> None:

@@ -57,8 +57,8 @@ def test_one_question_is_not_enough() -> None:
 
 def test_noise_floor() -> None:
     assert "Noise floor: not measured" in told([(1.0, 1.0)] * 9)[1]
-    _, text = told([(1.0, 1.0)] * 9, noise_floor={"floor": 0.012})
-    assert "Noise floor: 1.2 points between two runs of one system." in text
+    _, text = told([(1.0, 1.0)] * 9, noise_floor={"floor": 0.012, "legacy": None, "direct": {}})
+    assert "Noise floor: 1.2 points between two runs of one system (legacy's own is not measured)." in text
 
 
 ATTRIBUTION = {
@@ -93,9 +93,17 @@ def test_the_difference_is_laid_at_its_causes() -> None:
 
 def test_the_other_order_is_told_where_it_matters() -> None:
     other = ATTRIBUTION | {"router_first": {"routing": 0.010, "cache": 0.007, "backend": -0.031}, "unattributed": 3}
+    other |= {"unattributed_points": -0.02}
     _, text = told([(1.0, 1.0)] * 9, attribution=other)
     assert "Router first, then cache: routing +1.0, cache +0.7." in text
-    assert "Unattributed: 3 requests" in text
+    assert "-2.0 are unattributed: the counterfactual answers to 3 requests could not be had" in text
+
+
+def test_of_one_request_the_causes_have_no_intervals() -> None:
+    nothing = {name: {"low": None, "high": None} for name in ("cache", "routing", "backend", "total")}
+    _, text = told([(1.0, 1.0)], attribution=ATTRIBUTION | {"intervals": nothing})
+    assert "legacy loses 0.4 points by stale hits" in text
+    assert "jointly" not in text
 
 
 @pytest.mark.parametrize("arm", ARMS)
