@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: compare dev test test-live lint format bench artefacts lock clean
+.PHONY: compare dev test test-cache test-live lint format bench artefacts lock clean
 
 compare: $(VENV)/.main
 	$(BIN)/crossover compare $(ARGS)
@@ -14,10 +14,14 @@ compare: $(VENV)/.main
 dev: $(VENV)/.dev
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 test-live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests -m live
+
+# A million fuzzed requests over the answer cache.
+test-cache: $(VENV)/.dev
+	CROSSOVER_FUZZED_REQUESTS=1000000 $(BIN)/python -m pytest tests/legacy/test_cache.py tests/legacy/test_cache_field.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -32,10 +36,11 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m pytest benchmarks/micro -m ""
 
-# The classifier's artefacts, from the recorded training answers alone.
-artefacts: $(VENV)/.main
+# The classifier's artefacts, from the recorded training answers alone, and the semantic cache's, from training pairs.
+artefacts: $(VENV)/.dev
 	$(BIN)/crossover classifier train --small qwen-0.5b --large qwen-1.5b
 	$(BIN)/crossover classifier train --small smollm2-135m --large qwen-1.5b
+	$(BIN)/crossover cache train
 
 # The lock files are made again with uv: exact versions with hashes, no host names.
 lock:

@@ -21,14 +21,16 @@ def build(
     """The pipeline with its cache opened. Whatever decides which model answers is part of every key."""
     index = None
     if settings.semantic:
+        from legacy_pipeline.likeness import Likeness
         from legacy_pipeline.semantic import MiniLm, SemanticIndex
 
-        index = SemanticIndex(MiniLm(), threshold=settings.semantic_threshold, tasks=settings.semantic_tasks)
+        threshold, tasks = settings.semantic_threshold, settings.semantic_tasks
+        index = SemanticIndex(MiniLm(), threshold=threshold, tasks=tasks, likeness=Likeness.load())
     artefact = classifier.artefact.model_dump() if classifier else None
     cache = AnswerCache(
         cache_directory,
         [small.identity, large.identity],
-        variant=canonical_json([settings.small_first, settings.escalate_below, artefact]),
+        variant=canonical_json([settings.small_first, settings.escalate_below, settings.abstain, artefact]),
         ttl_s=settings.cache_ttl_s,
         size_limit_bytes=settings.cache_size_bytes,
         index=index,

@@ -179,7 +179,7 @@ class AnswerCache:
         """The answer to the same question in other words, everything else being equal. Raises CacheUnavailable."""
         if self.index is None:
             return None
-        for key, cosine in self.index.find(self._partition(request), request):
+        for key, cosine in self.index.find(self.partition(request), request):
             if cached := await self.get(key):
                 self.stats.similar += 1
                 return replace(cached, detail=f"{cached.detail}, similarity {cosine:.3f}")
@@ -211,7 +211,7 @@ class AnswerCache:
             _raise_typed(error, "written")
         self.stats.stored += 1
         if self.index is not None:
-            self.index.add(self._partition(request), request, key)
+            self.index.add(self.partition(request), request, key)
         return None
 
     async def forget(self, scope_name: str, scope_value: str) -> int:
@@ -236,8 +236,8 @@ class AnswerCache:
         if self._disk is not None:
             self._disk.close()
 
-    def _partition(self, request: Request) -> str:
-        """A hash over everything but the question itself."""
+    def partition(self, request: Request) -> str:
+        """A hash over everything but the question itself: similar questions may share an answer within one."""
         return self.key(replace(request, messages=(*request.messages[:-1], Message("user", ""))))
 
     def _leave_out(self, reason: str) -> NotStored:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from legacy_pipeline.classifier import Classifier
+from legacy_pipeline.classifier import Classifier, novelty_bound
 from legacy_pipeline.settings import Settings
 from shared.contract import Completion, Request
 
@@ -28,6 +28,9 @@ class Cascade:
     def __init__(self, classifier: Classifier | None, settings: Settings) -> None:
         self._classifier = classifier
         self._small_first = settings.small_first
+        self._strange = None
+        if classifier is not None and settings.abstain is not None:
+            self._strange = novelty_bound(classifier.artefact.novelty, settings.abstain)
         least = settings.escalate_below
         self.doubt = None if least is None else partial(_doubt, least)
         """Why a draft is not good enough, or None where drafts are sent unjudged, as they come."""
@@ -38,6 +41,9 @@ class Cascade:
         if self._classifier is None:
             return Route(small=False, detail="no classifier for these models")
         judged = self._classifier.judge(request)
+        if self._strange is not None and judged.novelty > self._strange:
+            new = f"{judged.novelty:.0%} of its words are new, bound {self._strange:.0%}"
+            return Route(small=False, detail=f"abstained: {new}; expected gain {judged.gain:.4f}")
         bound = self._classifier.artefact.threshold
         return Route(not judged.hard, f"expected gain {judged.gain:.4f}, threshold {bound:.4f}")
 

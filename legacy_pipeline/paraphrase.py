@@ -1,14 +1,17 @@
 """Do two questions ask the same? Vectors cannot tell ("turn on" is close to "turn off"), so words decide.
 
-A question is reduced to its content: contractions opened, numbers in one spelling, politeness and the many ways to
-begin a question taken off, endings and synonyms unified. Two questions are the same only if the same words are left in
-the same order, prepositions and pronouns among them. So a difference of any kind that is not known to be harmless (a
-negation, an opposite, a number, a name, a unit, a date, two that changed places) keeps them apart, and no list of
-opposites can be incomplete. Nothing may move but what a rule below moves as a whole ("in Python, how ...", "France's
-capital"): nobody can tell from words which of two names belongs to which of two times. The price: a paraphrase in
-another order, or in words that `synonyms.txt` does not know, is refused. English only: text in other languages matches
-where its words are equal. Not for a last message that is material to work on, a text to correct or to classify: there
-the wording is the question (`semantic.py` is told for which tasks it is not).
+A question is brought into one wording (`rewrites.py`, `wording.py`) and taken apart: the words that carry it, in order,
+and beside them what is asked for, who is meant, what a direction, a time or an owner is said of, when it is, and what
+is open or expected. Two questions are the same only if the same words are left in the same order and nothing else
+speaks against it. So a difference that is not known to be harmless (a negation, an opposite, a number, a name, a unit,
+two that changed places) keeps them apart, and no list of opposites can be incomplete. Left out are only words that say
+nothing alone ("do", "there", "please") and prepositions, which are compared as bindings: one that binds two words, or
+two that bind one word, are a difference. One thing may move, what stands "in", "on", "at", "of" or "for" something, and
+only if all else is in order: nobody can tell from words which of two names belongs to which of two times.
+
+The price: a paraphrase in another frame, in another order, or in words that `synonyms.txt` does not know, is refused.
+English only: text in other languages matches where its words are equal. Not for a last message that is material to work
+on, a text to correct or to classify: there the wording is the question (`semantic.py` is told for which tasks).
 """
 
 from __future__ import annotations
@@ -16,224 +19,156 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(pair.split(":") for pair in text.split())
-
-
-_TOKEN: Final = re.compile(
-    r"""\d+(?:[.,:/-]\d+)*        # a number, a date, a time, a version
-      | (?<![\w)])-(?=[\d.])      # a minus sign
-      | [^\W\d_]+(?:\+\+|\#)?     # a word; C++ and C#, too
-      | 's\b
-      | [^\w\s"'-]                # each other sign by itself
-    """,
-    re.VERBOSE,
+from legacy_pipeline.wording import (
+    BEING,
+    DOING,
+    EMPTY,
+    HELPERS,
+    QUOTE,
+    TOKEN,
+    framed,
+    is_past,
+    pairs,
+    spelt,
+    stem,
+    unified,
+    words,
 )
+
 _QUOTED: Final = re.compile(r"\"([^\"]*)\"|(?<!\w)'([^']*)'(?!\w)|`([^`]*)`")
-_QUOTE: Final = "QUOTE"
 _STOPS: Final = frozenset(".,?!;:")
-
-_DIGITS: Final = _pairs(
-    "zero:0 one:1 two:2 three:3 four:4 five:5 six:6 seven:7 eight:8 nine:9 ten:10 eleven:11 twelve:12 thirteen:13 "
-    "fourteen:14 fifteen:15 sixteen:16 seventeen:17 eighteen:18 nineteen:19 twenty:20 thirty:30 forty:40 fifty:50 "
-    "hundred:100 thousand:1000 dozen:12"
-)
-_SIGNS: Final = {"$": " dollar ", "€": " euro ", "£": " gbp ", "%": " percent ", "&": " and "}
-_IRREGULAR: Final = _pairs(
-    "spoken:speak spoke:speak written:write wrote:write sold:sell paid:pay sent:send found:find made:make built:build "
-    "taken:take took:take given:give gave:give bought:buy broke:break forgotten:forget forgot:forget chosen:choose "
-    "chose:choose grown:grow grew:grow won:win lost:lose went:go gone:go saw:see seen:see came:come began:begin "
-    "begun:begin ran:run wore:wear worn:wear drew:draw drawn:draw knew:know known:know told:tell said:say held:hold "
-    "led:lead met:meet spent:spend taught:teach caught:catch fell:fall fallen:fall"
-)
-
-_CONTRACTIONS: Final = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (r"\b(?:cannot|can't)\b", "can not"),
-        (r"\bwon't\b", "will not"),
-        (r"\b(could|would|should|do|does|did|is|are|was|were|has|have|had|must|need)n't\b", r"\1 not"),
-        (r"\b(what|who|where|when|how|why|it|that|there|here|he|she)'s\b", r"\1 is"),
-        (r"\b(\w+)'re\b", r"\1 are"),
-        (r"\b(\w+)'ve\b", r"\1 have"),
-        (r"\b(\w+)'ll\b", r"\1 will"),
-        (r"\b(\w+)'d\b", r"\1 would"),
-        (r"\bi'm\b", "i am"),
-    )
-)
-
-# The many ways to begin the same question, tried in this order on lower-case text without contractions.
-_ANYBODY: Final = r"(?:i|we|one|someone|somebody|people)"
-_FINE: Final = r"(?:okay|ok|fine|allowed|permitted|acceptable)"
-_WAY: Final = r"(?:ways?|methods?|process|procedure|steps?|instructions?)"
-_BEST: Final = r"(?:best|right|correct|proper)"
-_REWRITES: Final = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (r"^(?:hi|hello|hey)(?: there| all| team)?\b[ ,.!]*", ""),
-        (r"\b(?:please|kindly|thank you|thanks|actually|exactly|currently|right now|considered)\b", ""),
-        (r"\bon (?:my|our) account\b", ""),
-        (
-            r"^(?:can|could|would|will) you +(?:help me(?: to| with)?|explain(?: to (?:me|us))?|"
-            r"(?:tell|show|teach|give) (?:me|us)|let (?:me|us) know)(?: about)?\b",
-            "",
-        ),
-        (r"^((?:in|on|with) [\w ]+?), *((?:how|what|which|why|where|when|who)\b.+?)[ ?.]*$", r"\2 \1"),
-        (r"^(?:i|we) (?:want|need|would like|wish) to (?:know|find out|understand|learn)(?: about)?\b", ""),
-        (r"^(?:i am wondering|i was wondering|i wonder|do you know|any idea|let me know|help me understand)\b", ""),
-        (r"^(?:i|we) (?:have )?(?:forgot|forgotten|lost) ((?:my|our) \w+)[ ,.]+(?:and )?(how .*reset) it\b", r"\2 \1"),
-        (r"^(?:can|could|would|will) you (?=check|calculate|compute|list|write|translate|summari|find|look up)", ""),
-        (
-            rf"(?:^ *|\b)(?:(?:what|which) (?:is|are)|tell me|show me|give me|explain|describe)? *"
-            rf"(?:the |a |an |some )?(?:{_BEST} )?{_WAY} (?:to|for|of|involved in)\b",
-            " how ",
-        ),
-        (r"^ *is there (?:(?:a|any|some) )?how\b", "how"),
-        (rf"\bwhat (?:do|does|should|must|can|could) {_ANYBODY} (?:need |have )?(?:to )?do (?:in order )?to\b", "how"),
-        (rf"\bhow (?:do|does|can|could|would|should|might) {_ANYBODY}\b(?: go about)?", "how"),
-        (r"^ *(?:i|we) (?:want|need|would like|wish|am trying|are trying|am looking) to\b", "how"),
-        (r"^ *(?:i|we) (?:need|want) (?:some )?help(?: to| with| in)?\b", "how"),
-        (r"\bhow to\b", "how"),
-        (r"\b(?:have|has|need|needs) to\b", "must"),
-        (r"\b(?:update|edit) (?=(?:my|our|the) (?:\w+ )?(?:address|email|info\w*|details|name|number)\b)", "change "),
-        (r"^ *(?:can you )?summari[sz]e\b", "summary of"),
-        (r"^ *(?:do|does) (\w+|(?:the|my|your) \w+) must\b", r"must \1"),
-        (r"\b(?:get|got|getting) (?=\w+ed\b)", "be "),
-        (r"\busing\b", "with"),
-        (r"\b(turn|switch) ((?:\w+ ){1,3}?)(on|off)\b", r"\1 \3 \2"),
-        (r"^ *is it possible(?: for (?:me|us|people))? to\b|^ *(?:am i|are we) able to\b", "can i"),
-        (rf"^ *is it {_FINE}(?: for (?:me|us|people))? to\b|^ *(?:am i|are we) (?:allowed|permitted) to\b", "may i"),
-        (
-            r"\b(?:at |in |on )?(?:what|which) "
-            r"(?:time (?=does\b|do\b)|day (?=is (?!it\b))|year (?=did\b|was\b|were\b))",
-            "when ",
-        ),
-        (r"\bwhen (is|was) (?=the best time)", r"what \1 "),
-        (rf"\bwhen should {_ANYBODY} visit\b", "what is the best time to visit"),
-        (r"\bwhen (?:are you open|do you open and close)\b", "your opening hours"),
-        (r"\b(?:what|which) is the reason(?: that| why| for)?\b|\bhow come\b|\bfor what reason\b", "why"),
-        (r"\bwhat is making\b", "why"),
-        (rf"\bwhere (?:can|could|do|would|should) {_ANYBODY} (?:find|locate)\b", "where is"),
-        (r"\bwhat is the location of\b", "where is"),
-        (r"\b(where (?:is|are) .+?) located\b", r"\1"),
-        (r"^ *(?:do|does) (?:i|we|one) need (.+?)(?= for\b| to\b|[ ?.]*$)", r"is \1 needed"),
-        (r"^ *(?:is|are) (.+) included (?:in|with) (.+?)[ ?.]*$", r"does \2 include \1"),
-        (
-            r"^ *(?:is|are) (.+?) (safe|unsafe|dangerous|healthy|unhealthy|good|bad|legal|illegal) "
-            r"to (eat|drink|use|buy|touch)[ ?.]*$",
-            r"is it \2 to \3 \1",
-        ),
-        (r"^(.+?) (?:was|were) (\w+) by whom?[ ?.]*$", r"who \2 \1"),
-        (r"\bhow (?:do|does|is|are) (.+?) (?:differ|different) from\b", r"what is the difference between \1 and"),
-        (r"\bhow (?:do|are) (.+?) (?:differ|different)\b", r"what is the difference between \1"),
-        (r"\bhow far (?:away )?(?:is|are) (.+?) (?:from|to)\b", r"what is the distance between \1 and"),
-        (r"\bdistance from (.+?) to\b", r"distance between \1 and"),
-        (r"\bhow is the (?=weather)", "what is the "),
-        (r"\bweather like\b", "weather"),
-        (r"\bwho is the (?:author|writer) of\b", "who wrote"),
-        (r"\bhow much (?:do|does) (.+?) costs?\b", r"price of \1"),
-        (r"\bwhat (?:do|does) (.+?) costs?\b", r"price of \1"),
-        (r"\bhow expensive (?:is|are)\b|\bhow much (?:is|are)(?= the | a | an | my )", "price of"),
-        (r"\bhow many people (?:live|are living|are there) in\b", "population of"),
-        (r"\bwhat is the (?:total )?number of\b|\bhow many\b", "how many"),
-        (r"\b(how many \w+) (?:do|does) ([^,;:]+) have[ ?.]*$", r"\1 are in \2"),
-        (
-            r"^((?:what|who|where|when|which \w+) (?:is|are|was|were) |)(?:the )?(\w+(?: \w+)?)'s (\w+)[ ?.]*$",
-            r"\1\3 of \2",
-        ),
-        (r"\bon (?=(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b)", ""),
-        (r"\bhow tall (?:is|are)\b", "height of"),
-        (r"\bhow old (?:is|are)\b", "age of"),
-        (r"\bhow (?:big|large) (?:is|are)\b", "size of"),
-        (r"\bhow (?:long|many days|much time) (?:do|does) (.+?) take\b", r"how long \1 take"),
-        (r"\bwhat (?:does|do) (.+?) (?:stand for|mean)\b", r"mean \1"),
-        (r"\b(?:what is )?the (?:meaning|definition|full form) of\b", "mean"),
-        (r"\bhow (?:do you )?say (.+) in\b", r"translate \1 in"),
-        (rf"\bwhat is {_QUOTE} in\b", rf"translate {_QUOTE} in"),
-        (r"\btranslate (.+) (?:to|into)\b", r"translate \1 in"),
-        (
-            r"^ *(?:tell me about|tell me|give me|provide me with|provide|explain to me|explain|define|"
-            r"check (?=the status)|(?:calculate|compute)(?=.* \d))\b",
-            "",
-        ),
-        (r"^ *([^\W\d_]+) ?: *(.+?)[ ?.]*$", r"\2 in \1"),
-        (r"\b(what|who) (do|does|did|can|could|should|would)\b", r"\1 thing \2"),
-        (
-            rf"\b(is|are|was|were|be|been|being) ((?:\w+ ){{0,3}}?)(\w+ed|{'|'.join(_IRREGULAR)})\b",
-            r"\1 \2passive \3",
-        ),
-    )
-)
-
-_EMPTY: Final = _words(
-    "a an the is are be am was were being been do does did done doing it its that there what which any"
-)
-_PRONOUNS: Final = _pairs(
+_PRONOUNS: Final = pairs(
     "i:i me:i we:i us:i you:you my:my mine:my our:my ours:my your:your yours:your he:he him:he his:he she:she her:she "
-    "hers:she they:they them:they their:they theirs:they"
+    "hers:she someon:someone somebody:someone they:they them:they their:they theirs:they"
 )
-_OWNERS: Final = frozenset({"my", "your"})
-_BEING: Final = _words("is are am was were")
-_DOING: Final = _words("do does did")
-_HELPERS: Final = _BEING | _DOING | _words("can could will would has have had should must")
-_PAST: Final = _words("was were did had")
-_ABOUT_WORDING: Final = _words(
+_PAST: Final = words("was were did had")
+_ABOUT_WORDING: Final = words(
     "translate translation rewrite rephrase paraphrase reword proofread grammar grammatical spell spelling spelled "
-    "pronounce tone sentiment polite rude classify label plural singular tense word words sentence letter letters "
-    "rhyme rhymes uppercase lowercase"
+    "pronounce classify plural singular tense word words sentence sentences letter letters rhyme rhymes uppercase "
+    "lowercase"
 )
 """Questions with one of these may be about their own wording, which is then kept as it is."""
-_FOCUS: Final = _words("only just even")
+_ABOUT_TEXT: Final = words("tone sentiment polite rude label summarize summarise summary correct")
+"""So may those with one of these and a colon, after which the text stands."""
+_NOT_ABOUT_WORDING: Final = re.compile(
+    r"\b(?:(?:cover|resignation|recommendation|reference|love|thank you) letters?|"
+    r"(?:in|under|within) (?:\d+|one|two|three|four|five|ten|fifty) (?:words?|sentences?)|(?:one|two|three|four|five) "
+    r"sentence(?= summary)|microsoft word|word document)\b"
+)
+_FOCUS: Final = words("only just even")
 """What follows is kept with these even where it is empty: "only I can see", "I can only see"."""
-_NEGATIONS: Final = _words("not no never without nobody nothing none neither nor")
+_NEGATIONS: Final = words("not no never without nobody nothing none neither nor")
+
+
+_ASKS: Final = words("can may must should why who when wher possibl")
+_WHEN: Final = words("whentim whenday whenyear")
+"""What is asked for by "what time", "what day" and "what year": each the same as "when", no two of them the same."""
+_COUNTED: Final = words("many much long far often")
+_BINDING: Final = words(
+    "of for with through as from to into before after until since within per against than by over under about my your "
+    "hav"
+)
+"""What stands after one of these is bound to it: two questions that bind other words are different questions."""
+_DECISIVE: Final = words("before after until since within than by")
+_PLACES: Final = words("in on at")
+_HAVING: Final = "hav"
+"""Stands for whose something is: "does the phone have a jack"."""
+_LIGHT: Final = words(
+    "us me him passiv thing to of in on at for from into with as via through during about by per and so if how why who "
+    "when wher can could will would should must may might has had then also stil yet now current currently available "
+    "availabl please way possibl anyon there need be hav"
+).union(_PRONOUNS, _PRONOUNS.values(), _WHEN)
+_ONLINE: Final = words(
+    "enter track see view chang enabl disabl download check reset cancel delet submit upload export import edit add "
+    "remov pay order buy book reserv updat manag renew activat set report apply register request"
+)
+"""Where to do this is how: both are answered by the same page."""
+_ORDERING: Final = words("and or from to into than by against before after between if not without only with then")
+"""Where one of these stands, nothing may move."""
+_FREE: Final = _WHEN | {"", "how", "wher", "when", "why"}
+"""Where these are asked for, something may."""
+_EITHER: Final = words(
+    "app site account phon computer pag screen menu shop hotel airport pdf excel python java javascript git docker "
+    "linux ubuntu android chrom firefox window mac css html sql latex celsius fahrenheit cart photo internet wifi"
+)
+"""In, on or at these is one and the same, and in, on or at a name: "on Windows", "in Windows"."""
+_CLOSED: Final = frozenset({"", "who", "thing", "how much", "how many", "how often"})
+"""Where these are asked for, what can be and what is are two things."""
+_MOVING: Final = words("in on at of for")
+_PAIRED: Final = words("differenc distanc similarity")
+_MEASURES: Final = words("cup glass bottle piece box bag can slice pair")
+_PHRASAL: Final = words(
+    "look+for look+at look+after ask+for pay+for wait+for call+for cal+for send+for care+for stand+for apply+to"
+)
+_YOURS: Final = words("feel know help like work call think do help mean")
+"""What only the one who is asked can tell: elsewhere "how do you" asks how anybody does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What is left of a question once its wording is taken off; `is_how` where it asks for a way to do something."""
+    """What is left of a question once its wording is taken off.
+
+    `core` are the words that carry it, in order; `asks` what for (why, when, how many, may I, ...), "" where that is
+    plain; `bound` the words that a direction, a time or an owner is said of; `persons` who is meant; `tense` when, or
+    that it must be; `mood` what is open to one or expected of one; `names` the words with a capital letter and `forms`
+    all words, each after its stem; `movable` what may stand elsewhere in a question (`is_question`).
+    """
 
     quoted: tuple[str, ...]
-    words: tuple[str, ...]
-    is_how: bool
-    past: bool
+    core: tuple[str, ...]
+    asks: str
+    bound: frozenset[tuple[str, str]]
+    persons: tuple[str, ...]
+    tense: str
+    mood: str
+    names: frozenset[tuple[str, str]]
+    forms: frozenset[tuple[str, str]]
+    movable: frozenset[tuple[str, ...]]
+    is_question: bool
 
     @property
-    def unowned(self) -> tuple[str, ...]:
-        """The words without "my" and "your"; equal wherever two questions can be the same."""
-        return tuple(word for word in self.words if word not in _OWNERS)
+    def bag(self) -> tuple[str, ...]:
+        """The words in no order: equal wherever two questions can be the same."""
+        return tuple(sorted(self.core))
 
 
 def meaning(question: str) -> Meaning:
     """The content of one question. A pure function; some hundred microseconds for a sentence."""
     quoted = tuple(next(filter(None, match.groups()), "") for match in _QUOTED.finditer(question))
-    text = _spelt(_QUOTED.sub(f" {_QUOTE} ", question.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
-    about_wording = not quoted and not _ABOUT_WORDING.isdisjoint(_TOKEN.findall(text))
-    if about_wording or "\n" in question.strip():
-        return Meaning((question.strip(),), (), is_how=False, past=False)
-    for pattern, other in _REWRITES:
-        text = " ".join(pattern.sub(other, text).split())
-    raw = _TOKEN.findall(text)
-    tokens = [token for token in _unified(raw) if token not in _STOPS]
-    first = tokens[0] if tokens else ""
-
-    words = ["is it"] if first in _BEING else ["does it"] if first in _DOING else []
-    for word, following in zip(tokens, [*tokens[1:], ""], strict=False):
-        if word not in _EMPTY:
-            words.append(f"{word} {following}" if word in _FOCUS else _PRONOUNS.get(word, word))
+    text = spelt(_QUOTED.sub(f" {QUOTE} ", question.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
+    if (not quoted and _is_about_wording(text)) or "\n" in question.strip():
+        return Meaning(
+            (question.strip(),),
+            (),
+            "",
+            frozenset(),
+            (),
+            "",
+            "",
+            frozenset(),
+            frozenset(),
+            frozenset(),
+            is_question=False,
+        )
+    raw = TOKEN.findall(framed(text))
+    tokens = [token for token in unified(raw) if token not in _STOPS]
+    asks = _asks(tokens)
+    core = _core(tokens, asks)
+    names = _names(question)
     return Meaning(
-        quoted=quoted if words else (question.strip(),),
-        words=tuple(words),
-        is_how=first == "how" and _HELPERS.isdisjoint(tokens),
-        past=any(map(_is_past, raw)) if _HELPERS.isdisjoint(tokens) else not _PAST.isdisjoint(tokens),
+        quoted=quoted if core else (question.strip(),),
+        core=core,
+        asks=asks,
+        is_question=asks != "" or tokens[:1] in (["what"], ["which"]),
+        bound=_bound(tokens, asks, names),
+        persons=_persons(tokens, asks, core),
+        tense=_tense(raw, tokens, asks),
+        mood=_mood(tokens, asks),
+        names=names,
+        forms=frozenset((stem(word), word) for word in TOKEN.findall(text)),
+        movable=_movable(tokens, core, asks),
     )
 
 
@@ -241,85 +176,188 @@ def difference(one: Meaning, other: Meaning) -> str | None:
     """Why two questions may have different answers, in a word that quotes neither; None where they ask the same."""
     if one.quoted != other.quoted:
         return "quoted text"
-    left, right = one.words, other.words
-    if one.is_how and other.is_how and (left == one.unowned or right == other.unowned):
-        left, right = one.unowned, other.unowned  # how to track "my order", "an order"
-    if left != right:
-        unmatched = (Counter(left) - Counter(right)) + (Counter(right) - Counter(left))
+    if one.core != other.core and not (one.bag == other.bag and _reordered(one, other)):
+        unmatched = (Counter(one.core) - Counter(other.core)) + (Counter(other.core) - Counter(one.core))
         if not _NEGATIONS.isdisjoint(unmatched):
             return "negation"
         if any(word[0].isdigit() for word in unmatched):
             return "number"
-        if unmatched:
-            return "person" if unmatched.keys() <= set(_PRONOUNS.values()) else "words"
-        return "order"
-    return "tense" if one.past != other.past else None
+        return "words" if unmatched else "order"
+    asked = {one.asks, other.asks}
+    if len(asked) > 1 and asked not in _SAME_ASKED and not (asked == {"how", "wher"} and one.core[0] in _ONLINE):
+        return "what is asked for"
+    if _differ_in_person(one, other):
+        return "person"
+    if _bound_otherwise(one, other):
+        return "direction"
+    if one.tense != other.tense:
+        return "tense"
+    moods = {one.mood, other.mood}
+    if moods == {"can", "should"} or (moods == {"", "can"} and asked & _CLOSED):
+        return "possibility"
+    return "name" if _named_otherwise(one, other) or _named_otherwise(other, one) else None
 
 
-def _spelt(text: str) -> str:
-    """Lower case, but for capitals that would be taken for empty words (US, IT); contractions opened; signs named."""
-    shouting = text.isupper()
-    words = []
-    for number, word in enumerate(text.split()):
-        bare = word.strip(".,?!;:()")
-        is_name = bare.isupper() and bare.lower() in _EMPTY and bare != "I" and number > 0 and not shouting
-        words.append(word if is_name or bare == _QUOTE else word.lower())
-    text = " ".join(words)
-    for pattern, other in _CONTRACTIONS:
-        text = pattern.sub(other, text)
-    text = re.sub(r"([$€£]) ?(\d[\d.,]*)", r"\2 \1", text)
-    for sign, name in _SIGNS.items():
-        text = text.replace(sign, name)
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    return re.sub(r"(?<=[^\W\d])-(?=\w)", " ", text)
+_SAME_ASKED: Final = (
+    *({"", "how"}, {"can", "may"}, {"can", "possibl"}, {"", "whether there is"}),
+    *({"when", each} for each in sorted(_WHEN)),
+)
 
 
-def _unified(tokens: list[str]) -> list[str]:
-    """Endings taken off, then the longest phrases that have a synonym replaced."""
-    stems = [_stem(token) for token in tokens]
-    table, longest = _synonyms()
-    unified: list[str] = []
-    start = 0
-    while start < len(stems):
-        for length in range(min(longest, len(stems) - start), 0, -1):
-            if found := table.get(tuple(stems[start : start + length])):
-                unified.extend(found)
-                start += length
-                break
+def _is_about_wording(text: str) -> bool:
+    found = TOKEN.findall(_NOT_ABOUT_WORDING.sub("", text))
+    return not _ABOUT_WORDING.isdisjoint(found) or (":" in found and not _ABOUT_TEXT.isdisjoint(found))
+
+
+def _core(tokens: list[str], asks: str) -> tuple[str, ...]:
+    """The words that carry a question; what `of` joins stands as a compound: "language of app" is "app language"."""
+    light = _LIGHT if asks.startswith("whether") or asks in ("who", "can", "may") else _LIGHT | {"have"}
+    kept: list[str] = []
+    for word, following in zip(tokens, [*tokens[1:], ""], strict=False):
+        if word in _FOCUS or f"{word}+{following}" in _PHRASAL:
+            kept.append(f"{word} {following}")
+        elif word == "of" or (word not in light and word not in EMPTY and word != "'s"):
+            kept.append(word)
+    compounds: list[str] = []
+    for before, word in zip(["", *kept], kept, strict=False):
+        if word == "of":
+            continue
+        if before == "of" and compounds and compounds[-1] not in _MEASURES:
+            compounds.insert(len(compounds) - 1, word)
         else:
-            unified.append(stems[start])
-            start += 1
-    return unified
+            compounds.append(word)
+    core = compounds or tokens
+    if len(core) == 4 and core[0] in _PAIRED and core[1] == "between":
+        core[2:] = sorted(core[2:])  # between two, no matter in which order
+    return tuple(core)
 
 
-@cache
-def _synonyms() -> tuple[dict[tuple[str, ...], tuple[str, ...]], int]:
-    """Each phrase and what stands for it, both as stems, and the length of the longest phrase in words."""
-    table: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for line in files("legacy_pipeline").joinpath("synonyms.txt").read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            group = [tuple(map(_stem, _TOKEN.findall(phrase))) for phrase in line.split(", ")]
-            table.update(dict.fromkeys(group, group[0]))
-    return table, max(map(len, table))
+def _asks(tokens: list[str]) -> str:
+    """What for: the first word that says it."""
+    if tokens and tokens[0] in BEING | DOING:
+        return "whether it is" if tokens[0] in BEING else "whether it does"
+    if tokens[:2] == ["there", "is"]:
+        return "whether there is"
+    for word, following in zip(tokens, [*tokens[1:], ""], strict=False):
+        if word == "how":
+            return f"how {following}" if following in _COUNTED else "how"
+        if word in _ASKS or word == "thing" or word in _WHEN:
+            return word
+    return ""
 
 
-def _stem(word: str) -> str:
-    """Numbers as digits; plural, -ing and the mute e or the double letter before them taken off."""
-    word = _IRREGULAR.get(word, _DIGITS.get(word, word))
-    if len(word) < 4 or not word.isalpha() or word in _EMPTY | _HELPERS or word == _QUOTE:
-        return word
-    if word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif word.endswith(("sses", "shes", "ches", "xes", "zes")):
-        word = word[:-2]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    base = word.removesuffix("ing")
-    if len(base) >= 3 and re.search("[aeiouy]", base):
-        word = base
-    word = word[:-1] if len(word) > 4 and word.endswith("e") else word
-    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeious" else word
+def _movable(tokens: list[str], core: tuple[str, ...], asks: str) -> frozenset[tuple[str, ...]]:
+    """What stands after "in", "on", "at", "of" or "for", and may stand elsewhere; none where roles are at stake."""
+    several = sum(word[0].isdigit() for word in core) > 1 or not _MEASURES.isdisjoint(core)
+    places = sum(word in _PLACES for word in tokens)
+    if several or asks not in _FREE or places > 1 or tokens.count("'s") > 1 or not _ORDERING.isdisjoint(tokens):
+        return frozenset()
+    found: set[tuple[str, ...]] = set()
+    for place, word in enumerate(tokens):
+        if word in _MOVING:
+            following = [each for each in tokens[place + 1 : place + 5] if each not in EMPTY][:3]
+            found.update(tuple(following[:length]) for length in range(1, len(following) + 1))
+    return frozenset(found)
 
 
-def _is_past(word: str) -> bool:
-    return word in _IRREGULAR or (len(word) > 4 and word.endswith("ed") and not word.endswith("eed"))
+def _reordered(one: Meaning, other: Meaning) -> bool:
+    """Whether one thing that is said to be in, on, at, of or for something was moved, and all else is in order."""
+    return (one.is_question or other.is_question) and any(
+        (left := _without(one.core, moved)) is not None and left == _without(other.core, moved)
+        for moved in one.movable | other.movable
+    )
+
+
+def _without(core: tuple[str, ...], moved: tuple[str, ...]) -> tuple[str, ...] | None:
+    size = len(moved)
+    for start in range(len(core) - size + 1):
+        if core[start : start + size] == moved:
+            return core[:start] + core[start + size :]
+    return None
+
+
+def _bound(tokens: list[str], asks: str, names: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Each binding word with the next word that counts. Where it is about places, "in" and "on" bind in two ways."""
+    found = []
+    venues = {base for base, _ in names}
+    for place, word in enumerate(tokens):
+        if word in _BINDING or word in _PLACES:
+            after = next((each for each in tokens[place + 1 :] if each not in _LIGHT and each not in EMPTY), "")
+            loose = word in _PLACES and (after in venues or (after in _EITHER and not asks.startswith("whether")))
+            found.append((word, f"?{after}" if loose else after))
+    return frozenset(found)
+
+
+def _bound_otherwise(one: Meaning, other: Meaning) -> bool:
+    """A decisive word on one side only, one word bound in two ways, or one binding of two words.
+
+    What has something may be said to be where it is: "does the phone have a jack", "is there a jack on the phone".
+    """
+    if {each for each, _ in one.bound if each in _DECISIVE} != {each for each, _ in other.bound if each in _DECISIVE}:
+        return True
+    if any(_owner(side) - {each.lstrip("?") for _, each in peer.bound} for side, peer in ((one, other), (other, one))):
+        return True
+    left, right = one.bound - other.bound, other.bound - one.bound
+    return any(a == c or (b == d and b[:1] != "?" and _HAVING not in (a, c)) for a, b in left for c, d in right)
+
+
+def _owner(side: Meaning) -> set[str]:
+    return {each for word, each in side.bound if word == _HAVING}
+
+
+def _persons(tokens: list[str], asks: str, core: tuple[str, ...]) -> tuple[str, ...]:
+    """Who is meant, and whether something is done to them. "How do I" and "how do you" ask how anybody does."""
+    found = [_PRONOUNS[token] for token in tokens if token in _PRONOUNS]
+    if core and ((asks == "how" and core[0] not in _YOURS) or (asks == "wher" and core[0] in _ONLINE)):
+        found = [each for each in found if each not in ("i", "you", "my", "your", "someone")]
+    elif asks == "how":
+        found = [" ".join(found)]
+    if "passiv" in tokens and (asks in ("who", "whether it is") or not {"i", "you"}.isdisjoint(found)):
+        found.append("passive")
+    return tuple(found)
+
+
+def _differ_in_person(one: Meaning, other: Meaning) -> bool:
+    """Somebody's own is not anybody's; else both name persons, and neither's are all among the other's in order."""
+    owners = [{each for each in side.persons if each in ("my", "your", "passive")} for side in (one, other)]
+    if owners[0] != owners[1]:
+        return True
+    if not one.persons or not other.persons:
+        return one.asks == "how" and one.persons != other.persons
+    left, right = sorted((one.persons, other.persons), key=len)
+    rest = iter(right)
+    return not all(person in rest for person in left)
+
+
+def _mood(tokens: list[str], asks: str) -> str:
+    """Can or should. "How can I" and "how should I" ask the same, but "how long can I" is not "how long must I"."""
+    found = next((token for token in tokens if token in ("can", "may", "should", "must", "possibl")), "")
+    if asks == "how":
+        return ""
+    return {"may": "can", "possibl": "can", "must": "should"}.get(found, found)
+
+
+def _names(question: str) -> frozenset[tuple[str, str]]:
+    """Words with a capital letter that is not due to their place, each with its stem: Germany, Aliens, but not PDFs."""
+    spoken = question.split()
+    if sum(word[:1].isupper() for word in spoken) * 2 > len(spoken) + 2:
+        return frozenset()  # a title, or shouting: capitals tell nothing
+    found = [word for word in re.findall(r"(?<![.?!:] )(?<!^)\b[A-Z][A-Za-z]+", question) if not word[:-1].isupper()]
+    return frozenset((stem(word.lower()), word.lower()) for word in found if not word.lower().endswith(("day", "days")))
+
+
+def _named_otherwise(one: Meaning, other: Meaning) -> bool:
+    """A name on one side that the other has in another form only ("Alien" and "Aliens")."""
+    return any(
+        (base, name) not in other.forms and any(base == each for each, _ in other.forms) for base, name in one.names
+    )
+
+
+def _tense(raw: list[str], tokens: list[str], asks: str) -> str:
+    if "must" in tokens and not asks.startswith("how"):
+        return "must"
+    if "will" in tokens and asks != "how long":
+        return "future"
+    is_plain = HELPERS.isdisjoint(tokens) and asks not in ("how", "possibl")  # whose helpers were taken off
+    past = any(map(is_past, raw)) if is_plain else not _PAST.isdisjoint(tokens)
+    return "past" if past else ""

@@ -1,7 +1,9 @@
 """Which stored answer fits a similar question: the same words in other wording, confirmed by a sentence encoder.
 
 Words come first (`paraphrase.py`) and find the candidates by hash; the encoder, which cannot tell opposites apart, only
-confirms. So a look-up that finds nothing costs a tenth of a millisecond, and one that finds something two encodings.
+confirms. So a look-up that finds nothing costs a third of a millisecond, and one that finds something two encodings.
+With a threshold below 0.95 pairs that the words leave open are judged too (`likeness.py`): an encoding a question, and
+up to four short ones a look-up.
 Those run inline, on one core about 4 ms for a question and 20 ms for the longest: in a thread they would hold up nobody
 else, but virtual time knows no threads, and the pipeline must be one and the same under both clocks.
 
@@ -14,26 +16,31 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from legacy_pipeline.likeness import SETTLED, Likeness, features, is_open, left_over, settled
 from legacy_pipeline.paraphrase import Meaning, difference, meaning
 from shared.contract import Request
 from shared.errors import BadInput
 
 Vector = npt.NDArray[np.float32]
+Name = TypeVar("Name")
 
 LONGEST_CHARS: Final = 300
 """Longer questions are not matched: they are cheap to tell apart and dear to encode."""
 
 ENTRIES_A_BUCKET: Final = 8
 """Questions with the same words in the same partition; the oldest goes first."""
+ENTRIES_A_PARTITION: Final = 1_000
+LOOKED_AT: Final = 2
+"""The closest by their vectors; each costs up to two more encodings."""
 
 
 class Encoder(Protocol):
@@ -48,28 +55,34 @@ class _Entry:
     text: str
     meaning: Meaning
     scope: tuple[tuple[str, str], ...]
+    vector: Vector | None = None
 
 
 class SemanticIndex:
     """Keys of stored answers by what their questions mean, for the questions of `tasks` only.
 
-    `threshold` is the least cosine, `limit` the number of different questions kept. Leave out tasks whose last message
-    is material to work on (a text to correct, to classify): there a comma can change the answer.
+    `threshold` is the least likeness (`likeness.py`): from 0.95 on only what the words allow is found, by hash. Below,
+    questions whose words leave it open are looked for by their vectors as well, and `likeness` judges the closest.
+    `limit` is the number of different questions kept. Leave out tasks whose last message is material to work on (a text
+    to correct, to classify): there a comma can change the answer.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         *,
-        threshold: float = 0.7,
+        threshold: float = SETTLED,
         tasks: frozenset[str] = frozenset({""}),
         limit: int = 20_000,
+        likeness: Likeness | None = None,
     ) -> None:
         self._encoder, self._threshold, self._tasks, self._limit = encoder, threshold, tasks, limit
+        self._likeness = likeness if threshold < SETTLED else None
         self._buckets: OrderedDict[tuple[object, ...], list[_Entry]] = OrderedDict()
+        self._open: OrderedDict[str, list[_Entry]] = OrderedDict()
 
     def find(self, partition: str, request: Request) -> Iterator[tuple[str, float]]:
-        """Keys of answers to the same question in other words, the most similar first, each with its cosine."""
+        """Keys of answers to the same question in other words, the most alike first, each with its likeness."""
         text = request.messages[-1].content
         if not self._is_matched(request):
             return
@@ -77,9 +90,12 @@ class SemanticIndex:
         same = [
             each for each in self._buckets.get(_bucket(partition, asked), ()) if not difference(asked, each.meaning)
         ]
-        if not same or (vector := self._encoder.encode(text)) is None:
+        others = self._open.get(partition, ())
+        if not (same or others) or (vector := self._encoder.encode(text)) is None:
             return
-        found = [(each.key, self._cosine(vector, each)) for each in same]
+        found = [(each.key, settled(self._cosine(vector, each))) for each in same]
+        if not found and self._likeness:
+            found = [(each.key, self._judged(asked, vector, each)) for each in _closest(asked, vector, others)]
         yield from sorted((each for each in found if each[1] >= self._threshold), key=lambda each: -each[1])
 
     def add(self, partition: str, request: Request, key: str) -> None:
@@ -87,29 +103,56 @@ class SemanticIndex:
         if not self._is_matched(request):
             return
         text = request.messages[-1].content
-        entry = _Entry(key, text, meaning(text), request.scope)
+        vector = self._encoder.encode(text) if self._likeness else None
+        entry = _Entry(key, text, meaning(text), request.scope, vector)
         bucket = self._buckets.setdefault(_bucket(partition, entry.meaning), [])
         bucket[:] = [*(each for each in bucket if each.key != key), entry][-ENTRIES_A_BUCKET:]
         if len(self._buckets) > self._limit:
             self._buckets.popitem(last=False)
+        if vector is not None:
+            others = self._open.setdefault(partition, [])
+            others[:] = [*(each for each in others if each.key != key), entry][-ENTRIES_A_PARTITION:]
+            if len(self._open) > self._limit // ENTRIES_A_PARTITION:
+                self._open.popitem(last=False)
 
     def forget(self, scope_name: str, scope_value: str) -> None:
         """Drop every question that was asked in this scope."""
-        for name, bucket in list(self._buckets.items()):
-            bucket[:] = [each for each in bucket if (scope_name, scope_value) not in each.scope]
-            if not bucket:
-                del self._buckets[name]
+        _drop(self._buckets, (scope_name, scope_value))
+        _drop(self._open, (scope_name, scope_value))
 
     def _is_matched(self, request: Request) -> bool:
         return request.task in self._tasks and len(request.messages[-1].content) <= LONGEST_CHARS
 
     def _cosine(self, vector: Vector, entry: _Entry) -> float:
-        other = self._encoder.encode(entry.text)
+        other = self._encoder.encode(entry.text) if entry.vector is None else entry.vector
         return -1.0 if other is None else float(vector @ other)
+
+    def _judged(self, asked: Meaning, vector: Vector, entry: _Entry) -> float:
+        assert self._likeness  # noqa: S101  # asked only where there is one
+        rest = [self._encoder.encode(each) if each else None for each in left_over(asked, entry.meaning)]
+        residue = 0.0 if rest[0] is None or rest[1] is None else float(rest[0] @ rest[1])
+        values = features(asked, entry.meaning, self._cosine(vector, entry), residue)
+        return SETTLED * self._likeness.probability(values)
+
+
+def _drop(kept: OrderedDict[Name, list[_Entry]], scope: tuple[str, str]) -> None:
+    for name, entries in list(kept.items()):
+        entries[:] = [each for each in entries if scope not in each.scope]
+        if not entries:
+            del kept[name]
+
+
+def _closest(asked: Meaning, vector: Vector, entries: Sequence[_Entry]) -> list[_Entry]:
+    """The closest entries whose words leave it open. Entries without a vector are not among them."""
+    if not entries:
+        return []
+    cosines = np.stack([each.vector for each in entries if each.vector is not None]) @ vector
+    order = sorted(range(len(entries)), key=lambda place: -cosines[place])[:LOOKED_AT]
+    return [entries[place] for place in order if is_open(asked, entries[place].meaning)]
 
 
 def _bucket(partition: str, asked: Meaning) -> tuple[object, ...]:
-    return partition, asked.quoted, asked.unowned
+    return partition, asked.quoted, asked.bag
 
 
 class MiniLm:

@@ -21,6 +21,18 @@ class Settings(BaseModel):
     escalate_below: float | None = Field(
         default=None, le=0, description="Least log-probability of any token of a draft that is good enough; None: any."
     )
+    abstain: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Most questions like those trained on, as a share, that may go to the large model for being unlike "
+        "them; None: none do.",
+    )
     semantic: bool = Field(default=False, description="Whether similar questions share an answer.")
-    semantic_threshold: float = Field(default=0.7, ge=0, le=1, description="Least cosine of similar questions.")
+    semantic_threshold: float = Field(
+        default=0.95,
+        ge=0,
+        le=1,
+        description="Least likeness of similar questions; from 0.95 on, their words must allow it.",
+    )
     semantic_tasks: frozenset[str] = Field(default=frozenset({""}), description="Tasks whose questions may share one.")

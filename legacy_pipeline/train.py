@@ -1,25 +1,34 @@
 """Make the classifier's artefact again from recorded outcomes: can the small model answer this as well as the large?
 
-Ridge regression on the gain (large score less small score) over TF-IDF and a few counts. The ridge strength is chosen
-and the output calibrated on folds of the training split, groups kept whole; the threshold on the validation split. The
-test split is never seen. scikit-learn does all the fitting; `classifier.py` reads what it leaves.
+Ridge regression on the gain (large score less small score) over words, counts and topics. The ridge strength is chosen
+and the output calibrated on folds of the training split, groups kept whole; the threshold, and what counts as unlike
+anything seen, on the validation split. The test split is never seen. scikit-learn does all the fitting; `classifier.py`
+reads what it leaves.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from legacy_pipeline.classifier import SCHEMA, Artefact, question, surface, tokens, weights_id
+from legacy_pipeline.classifier import CLIP, SCHEMA, Artefact, Classifier, Waves, question, weights_id
+from legacy_pipeline.features import Asked, read
 from shared.contract import Identity, Request
 from shared.errors import BadInput
 from shared.files import replacing
 
-FOLDS = 5
-STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+FOLDS: Final = 5
+STRENGTHS: Final = (3.0, 10.0, 30.0)
+TOPIC_WEIGHTS: Final = (0.1, 0.55)
+"""How much the topics count beside words and counts; one subject throughout leaves them little to say."""
+LEAST_SLOPE: Final = 0.1
+TOPICS: Final = 40
+TOPIC_WAVES: Final = (1.0, 200)
+"""Width of the kernel (gamma) and number of waves. docs/classifier.md says what each block is worth."""
+SURFACE_WAVES: Final = (0.01, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +41,108 @@ class Outcome:
     group: str
 
 
-def estimator(strength: float) -> Any:
-    """The scikit-learn pipeline from a (task, text) pair to the expected gain."""
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted pipeline whose output is stretched and shifted to be a gain; the ridge's strength, topics' weight."""
+
+    pipeline: Any
+    strength: float
+    topic_weight: float
+    slope: float
+    shift: float
+
+
+def features(topic_weight: float = 1.0) -> Any:
+    """The scikit-learn transformer from questions that were read to the blocks of the regression's columns."""
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import Ridge
     from sklearn.pipeline import FeatureUnion, Pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-    words = TfidfVectorizer(analyzer=tokens, min_df=2)
-    counts = Pipeline([("count", FunctionTransformer(_surfaces)), ("scale", StandardScaler())])
-    return Pipeline(
-        [("features", FeatureUnion([("words", words), ("counts", counts)])), ("ridge", Ridge(alpha=strength))]
+    from legacy_pipeline import blocks
+
+    counts = [
+        ("count", FunctionTransformer(blocks.surfaces)),
+        ("scale", StandardScaler()),
+        ("clip", FunctionTransformer(_clip)),
+        ("waves", blocks.Waves(*SURFACE_WAVES)),
+    ]
+    topics = [
+        ("words", TfidfVectorizer(analyzer=blocks.words, min_df=2, sublinear_tf=True)),
+        ("place", blocks.Topics(TOPICS)),
+        ("waves", blocks.Waves(*TOPIC_WAVES)),
+    ]
+    tokens = TfidfVectorizer(analyzer=blocks.tokens, min_df=2, sublinear_tf=True)
+    return FeatureUnion(
+        [("tokens", tokens), ("topics", Pipeline(topics)), ("surface", Pipeline(counts))],
+        transformer_weights={"topics": topic_weight},
     )
+
+
+def ridge(strength: float) -> Any:
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=strength, solver="sparse_cg", tol=1e-5)
+
+
+def fit(
+    asked: Sequence[Asked],
+    small: Sequence[float],
+    large: Sequence[float],
+    groups: Sequence[Hashable],
+    done: Callable[[], None] = lambda: None,
+) -> Fitted:
+    """Fit the pipeline on all, and the line that calibrates it on folds that keep groups whole.
+
+    The ridge strength and the topics' weight are those that predict the two models' scores best on the folds, each by
+    itself: their difference, which is what the pipeline then predicts, is mostly noise. `done` is called once a fold
+    and once at the end.
+
+    Raises `BadInput` where there is too little to learn from.
+    """
+    import numpy as np
+    from sklearn.model_selection import GroupKFold
+    from sklearn.pipeline import Pipeline
+
+    if len(set(groups)) < 2 * FOLDS:
+        raise BadInput(f"{len(set(groups))} groups of questions to train on: too few, {2 * FOLDS} are needed")
+    rows, scores = list(map(read, asked)), np.array([small, large], dtype=np.float64).T
+    choices = [(weight, strength) for weight in TOPIC_WEIGHTS for strength in STRENGTHS]
+    held_out = np.zeros((len(choices), *scores.shape))
+    try:
+        for train_on, judge_on in GroupKFold(FOLDS).split(rows, groups=_codes(groups)):
+            block = features()
+            seen = block.fit_transform([rows[index] for index in train_on])
+            unseen = block.transform([rows[index] for index in judge_on])
+            for place, (weight, strength) in enumerate(choices):
+                scale = _weighted(seen.shape[1], weight)
+                found = ridge(strength).fit(seen @ scale, scores[train_on])
+                held_out[place, judge_on] = found.predict(unseen @ scale)
+            done()
+        best = int(np.argmin(((held_out - scores) ** 2).sum(axis=(1, 2))))
+        weight, strength = choices[best]
+        pipeline = Pipeline([("features", features(weight)), ("ridge", ridge(strength))])
+        pipeline.fit(rows, scores[:, 1] - scores[:, 0])
+    except ValueError as error:  # scikit-learn's: no word is left
+        raise BadInput(f"the questions hold too little text to learn from ({error})") from None
+    done()
+    return Fitted(pipeline, strength, weight, *_line(held_out[best, :, 1] - held_out[best, :, 0], *scores.T))
+
+
+def _weighted(columns: int, topic_weight: float) -> Any:
+    """A diagonal matrix that gives the topics' columns their weight."""
+    from scipy.sparse import diags
+
+    topics, counts = TOPIC_WAVES[1], SURFACE_WAVES[1]
+    return diags([1.0] * (columns - topics - counts) + [topic_weight] * topics + [1.0] * counts, format="csr")
+
+
+def _line(predicted: Any, small: Any, large: Any) -> tuple[float, float]:
+    """Slope and shift that make a gain of what was predicted on folds; an order that they do not bear out counts for
+    little, but it is kept."""
+    centred, gains = predicted - predicted.mean(), large - small
+    square = float(centred @ centred)
+    slope = max(LEAST_SLOPE, float(centred @ gains) / square) if square else 1.0
+    return slope, float(gains.mean() - slope * predicted.mean())
 
 
 def train(
@@ -61,45 +160,37 @@ def train(
     """
     import numpy as np
     import sklearn
-    from sklearn.linear_model import LinearRegression
-    from sklearn.model_selection import GroupKFold, cross_val_predict
 
-    groups = [each.group for each in training]
-    if len(set(groups)) < 2 * FOLDS or not validation:
-        raise BadInput(f"{len(set(groups))} groups to train on and {len(validation)} questions to validate on: too few")
+    if not validation:
+        raise BadInput("no questions to validate on: too few")
     asked = [question(each.request) for each in training]
-    gains = np.array([each.large - each.small for each in training])
-    folds = GroupKFold(FOLDS)
-
-    def held_out(strength: float) -> Any:
-        return cross_val_predict(estimator(strength), asked, gains, groups=groups, cv=folds)
-
-    strength = min(STRENGTHS, key=lambda each: float(np.mean((held_out(each) - gains) ** 2)))
-    line = LinearRegression().fit(held_out(strength).reshape(-1, 1), gains)
-    slope, shift = max(0.0, float(line.coef_[0])), float(line.intercept_)
-    if slope == 0.0:
-        shift = float(gains.mean())
-    fitted = estimator(strength).fit(asked, gains)
-    predicted = slope * fitted.predict([question(each.request) for each in validation]) + shift
-    threshold, small_share, loss = choose_threshold(list(map(float, predicted)), validation, quality_loss)
-    artefact = _export(fitted, slope, shift, threshold, weights_id(small), weights_id(large))
+    scores = [each.small for each in training], [each.large for each in training]
+    fitted = fit(asked, *scores, [each.group for each in training])
+    artefact = export(fitted, weights_id(small), weights_id(large))
+    classifier = Classifier(artefact)
+    answers = [classifier.look(question(each.request)) for each in validation]
+    predicted = [gain for gain, _ in answers]
+    threshold, small_share, loss = choose_threshold(predicted, validation, quality_loss)
     gained = [each.large - each.small for each in validation]
     return artefact.model_copy(
         update={
+            "threshold": threshold,
+            "novelty": tuple(sorted(round(novelty, 4) for _, novelty in answers)),
             "made": {
                 **(made or {}),
                 "scikit-learn": sklearn.__version__,
                 "trained_on": len(training),
                 "validated_on": len(validation),
-                "ridge": strength,
-                "calibration_slope": slope,
-                "calibration_shift": shift,
+                "ridge": fitted.strength,
+                "topic_weight": fitted.topic_weight,
+                "calibration_slope": fitted.slope,
+                "calibration_shift": fitted.shift,
                 "quality_loss_target": quality_loss,
                 "validation_quality_loss": loss,
                 "validation_small_share": small_share,
                 "validation_mean_gain": float(np.mean(gained)),
-                "validation_calibration_error": calibration_error(list(map(float, predicted)), gained),
-            }
+                "validation_calibration_error": calibration_error(predicted, gained),
+            },
         }
     )
 
@@ -139,33 +230,51 @@ def calibration_error(predicted: Sequence[float], gains: Sequence[float], bins: 
 
 def save(artefact: Artefact, path: Path) -> None:
     """Write the artefact as JSON: to a temporary file, then renamed."""
+    fields = [
+        f"{json.dumps(name)}: {json.dumps(each, ensure_ascii=False)}" for name, each in artefact.model_dump().items()
+    ]
     with replacing(path) as file:
-        file.write((json.dumps(artefact.model_dump(), ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
+        file.write(("{\n" + ",\n".join(fields) + "\n}\n").encode())
 
 
-def _surfaces(asked: Sequence[tuple[str, str]]) -> list[tuple[float, ...]]:
-    return [surface(each) for each in asked]
-
-
-def _export(fitted: Any, slope: float, shift: float, threshold: float, small: str, large: str) -> Artefact:
-    """Fold scaling and calibration into the weights: gain = slope * (w.tfidf + c.(counts - mean)/scale + b) + shift."""
-    words, counts = (part for _, part in fitted.named_steps["features"].transformer_list)
-    scale, ridge = counts.named_steps["scale"], fitted.named_steps["ridge"]
-    coefficients = list(map(float, ridge.coef_))
-    vocabulary = {
-        token: (float(words.idf_[index]), slope * coefficients[index])
-        for token, index in sorted(words.vocabulary_.items())
-    }
-    scales = zip(coefficients[len(vocabulary) :], scale.scale_, strict=True)
-    per_count = [slope * coefficient / float(size) for coefficient, size in scales]
-    centre = sum(each * float(mean) for each, mean in zip(per_count, scale.mean_, strict=True))
+def export(fitted: Fitted, small: str, large: str) -> Artefact:
+    """Fold all scaling into the weights. The threshold, and what is novel, are still to be set."""
+    union, line = (fitted.pipeline.named_steps[name] for name in ("features", "ridge"))
+    tokens, topics, surface = (part for _, part in union.transformer_list)
+    coefficients = [fitted.slope * float(each) for each in line.coef_]
+    vocabulary = sorted(tokens.vocabulary_.items())
+    topic, scale = topics.named_steps["waves"], surface.named_steps["scale"]
+    places, words = topics.named_steps["place"].places_, topics.named_steps["words"].vocabulary_
+    first, second = len(vocabulary), len(vocabulary) + topic.count
     return Artefact(
         schema_name=SCHEMA,
         small=small,
         large=large,
-        weights=vocabulary,
-        surface_weights=tuple(per_count),
-        intercept=slope * float(ridge.intercept_) + shift - centre,
-        threshold=threshold,
+        weights={token: (float(tokens.idf_[index]), coefficients[index]) for token, index in vocabulary},
+        topics={word: tuple(map(int, places[index])) for word, index in sorted(words.items())},
+        topic_waves=_waves(topic, [fitted.topic_weight * each for each in coefficients[first:second]]),
+        surface_mean=tuple(map(float, scale.mean_)),
+        surface_scale=tuple(map(float, scale.scale_)),
+        surface_waves=_waves(surface.named_steps["waves"], coefficients[second:]),
+        intercept=fitted.slope * float(line.intercept_) + fitted.shift,
+        threshold=0.0,
+        novelty=(),
         made={},
     )
+
+
+def _waves(block: Any, coefficients: Sequence[float]) -> Waves:
+    return Waves(
+        frequencies=tuple(tuple(map(float, row)) for row in block.frequencies_),
+        phases=tuple(map(float, block.phases_)),
+        weights=tuple(coefficient * (2 / block.count) ** 0.5 for coefficient in coefficients),
+    )
+
+
+def _clip(points: Any) -> Any:
+    return points.clip(-CLIP, CLIP)
+
+
+def _codes(groups: Sequence[Hashable]) -> list[int]:
+    known: dict[Hashable, int] = {}
+    return [known.setdefault(group, len(known)) for group in groups]

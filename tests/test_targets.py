@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.targets import builtin
 from benchmarks.targets.builtin import artefact_file, open_classifier, recording_file, recording_path
-from legacy_pipeline.classifier import SCHEMA, SURFACE, Artefact, weights_id
+from legacy_pipeline.classifier import SCHEMA, Artefact, Waves, weights_id
+from legacy_pipeline.features import SURFACE
 from legacy_pipeline.train import save
 from shared.backends.recorded import Header, RecordedModel, RecordingWriter
 from shared.contract import Identity
@@ -21,9 +22,14 @@ def trained(small: Identity, large: Identity) -> None:
         small=weights_id(small),
         large=weights_id(large),
         weights={},
-        surface_weights=(0.0,) * len(SURFACE),
+        topics={},
+        topic_waves=Waves(frequencies=(), phases=(), weights=()),
+        surface_mean=(0.0,) * len(SURFACE),
+        surface_scale=(1.0,) * len(SURFACE),
+        surface_waves=Waves(frequencies=((),) * len(SURFACE), phases=(), weights=()),
         intercept=0.0,
         threshold=0.0,
+        novelty=(),
         made={},
     )
     save(artefact, artefact_file(small.model, large.model))

@@ -17,8 +17,9 @@ from benchmarks.scenario import ARMS, Arm
 from legacy_pipeline.settings import Settings as LegacySettings
 
 ROOT = Path(__file__).parents[2]
-OPTIONAL = {"semantic.py", "paraphrase.py"}
+OPTIONAL = {"semantic.py", "paraphrase.py", "wording.py", "rewrites.py", "likeness.py"}
 """The semantic cache, off by default: counted apart, so that nothing switched off weighs on the legacy side."""
+OPTIONAL_KNOBS = ("semantic", "abstain")
 QUIET = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,
@@ -34,8 +35,8 @@ def measure() -> dict[str, Any]:
             "lines": sum(lines_of_code(file) for file in files[arm] if file.name not in OPTIONAL),
             "optional_lines": sum(lines_of_code(file) for file in files[arm] if file.name in OPTIONAL),
             "modules": sum(file.name not in OPTIONAL for file in files[arm]),
-            "knobs": sum(not knob.startswith("semantic") for knob in knobs[arm]),
-            "optional_knobs": sum(knob.startswith("semantic") for knob in knobs[arm]),
+            "knobs": sum(not knob.startswith(OPTIONAL_KNOBS) for knob in knobs[arm]),
+            "optional_knobs": sum(knob.startswith(OPTIONAL_KNOBS) for knob in knobs[arm]),
         }
         for arm in ARMS
     }

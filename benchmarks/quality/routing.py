@@ -143,7 +143,7 @@ class _Curve:
         return self._piled(weight, gain)
 
     @staticmethod
-    def _piled(weight: Vector, gain: Vector) -> tuple[Vector, Vector]:
+    def _piled(weight: npt.NDArray[Any], gain: npt.NDArray[Any]) -> tuple[Vector, Vector]:
         x, y = (np.concatenate(([0.0], each.cumsum())) for each in (weight, gain))
         return x / x[-1], y / y[-1]
 
@@ -170,7 +170,13 @@ def _ranks(predicted: Vector, groups: Sequence[Hashable]) -> Vector:
 def _routing(point: Sequence[float], drawn: Vector) -> Routing:
     (apgr, cpt50, cpt80, auc) = (None if np.isnan(each) else float(each) for each in point)
     ends = [_interval(column) or (None, None) for column in drawn.T]
-    return Routing(apgr, *ends[0], cpt50, cpt80, *ends[1], *ends[2], auc, *ends[3])
+    low, high = zip(*ends, strict=True)
+    return Routing(
+        apgr=apgr, apgr_low=low[0], apgr_high=high[0],
+        cpt50=cpt50, cpt50_low=low[1], cpt50_high=high[1],
+        cpt80=cpt80, cpt80_low=low[2], cpt80_high=high[2],
+        auc=auc, auc_low=low[3], auc_high=high[3],
+    )  # fmt: skip
 
 
 def _interval(drawn: Vector) -> tuple[float, float] | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legacy_pipeline import train as training
-from legacy_pipeline.classifier import Artefact, Classifier, question, surface, tokens, weights_id
-from legacy_pipeline.train import Outcome, calibration_error, choose_threshold, estimator, save, train
+from benchmarks.workloads.workload import load
+from legacy_pipeline.cascade import Cascade
+from legacy_pipeline.classifier import Artefact, Classifier, novelty_bound, question, weights_id
+from legacy_pipeline.features import SURFACE, read
+from legacy_pipeline.settings import Settings
+from legacy_pipeline.train import Outcome, calibration_error, choose_threshold, export, fit, save, train
 from shared.contract import Identity
 from shared.errors import BadInput
 from tests.fakes import ask
@@ -40,14 +45,65 @@ def test_it_learns_what_the_small_model_cannot_do(artefact: Artefact) -> None:
     assert not classifier.judge(ask("Which colour has leaf number 812?", task="colour")).hard
 
 
-def test_the_fast_path_is_the_scikit_learn_pipeline() -> None:
-    rows = outcomes(60)
-    asked = [question(row.request) for row in rows]
-    fitted = estimator(1.0).fit(asked, [row.large - row.small for row in rows])
-    exported = Classifier(training._export(fitted, 0.9, 0.05, 0.0, "s", "l"))
-    others = [("sum", "never seen words"), ("", ""), ("colour", "Which colour? Which colour? 12.5, no!"), *asked]
-    for each, predicted in zip(others, fitted.predict(others), strict=True):
-        assert exported.gain(each) == pytest.approx(0.9 * predicted + 0.05, abs=1e-9)
+def test_the_fast_path_is_the_scikit_learn_pipeline_over_the_whole_workload() -> None:
+    workload = load()
+    asked = [question(workload.request(item)) for item in workload.items]
+    rng = random.Random(7)  # noqa: S311
+    known = asked[::4]
+    small, large = ([float(rng.random() < share) for _ in known] for share in (0.4, 0.7))
+    fitted = fit(known, small, large, range(len(known)))
+    classifier = Classifier(export(fitted, "s", "l"))
+    others = [
+        ("sum", "never seen words"),
+        ("", ""),
+        ("", "¹ ١٢ 1.2.3 12:30 1,000 " + "9" * 5000),
+        ("facts", "no " * 99),
+    ]
+    for each, predicted in zip(asked + others, fitted.pipeline.predict(list(map(read, asked + others))), strict=True):
+        assert classifier.gain(each) == pytest.approx(fitted.slope * predicted + fitted.shift, abs=1e-9)
+
+
+def test_training_again_gives_the_same_artefact(artefact: Artefact) -> None:
+    assert train(outcomes(60), outcomes(40, start=60), small=SMALL, large=LARGE) == artefact
+
+
+def test_a_task_that_is_not_known_is_no_token(artefact: Artefact) -> None:
+    assert "task=sum" in artefact.weights
+    assert read(("", "Is it on?")).tokens() == ["is", "it", "on", "?", "is it", "it on", "on ?"]
+    assert read(("sum", "On?")).tokens()[0] == "task=sum"
+
+
+def test_the_options_of_an_answer_are_counted_wherever_they_stand() -> None:
+    def form(text: str) -> list[float]:
+        return [round(each, 2) for each in read(("", text)).surface[-4:]]
+
+    assert SURFACE[-4:] == ("options", "option length", "option spread", "options that are numbers")
+    assert form("Which?\n(A) 12\n(B) 13\n(C) 14") == [3.0, 1.1, 0.0, 1.0]
+    assert form("Which? A. red B. blue") == [2.0, 1.5, 0.2, 0.0]
+    assert form("Vitamin A. B. vitamins are others") != [0.0] * 4  # looks like two options
+    assert form("Plan B. is better") == [0.0] * 4
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+def test_no_more_than_the_stated_share_of_like_questions_abstains(share: float) -> None:
+    """Split conformal, on average over the splits: at most `share`, and not much less."""
+    rng = random.Random(3)  # noqa: S311
+    beyond = []
+    for _ in range(400):
+        drawn = [rng.random() for _ in range(201)]
+        beyond.append(drawn[0] > novelty_bound(tuple(sorted(drawn[1:])), share))
+    rate = sum(beyond) / len(beyond)
+    assert rate <= share + 0.03
+    assert novelty_bound((0.1, 0.2), 0.05) == float("inf"), "two questions cannot tell what one in twenty is"
+
+
+def test_a_question_unlike_any_goes_to_the_large_model_and_says_why(artefact: Artefact) -> None:
+    easy = ask("Which colour has leaf number 9?", task="colour")
+    strange = ask("Ποια είναι η απάντηση;", task="colour")
+    for abstain, asked, small in ((0.05, easy, True), (0.05, strange, False), (None, strange, None)):
+        route = asyncio.run(Cascade(Classifier(artefact), Settings(abstain=abstain)).route(asked))
+        assert route.detail.startswith("abstained: 100% of its words are new") is (small is False)
+        assert small is None or route.small is small
 
 
 def test_it_is_saved_as_json_and_read_back_the_same(artefact: Artefact, tmp_path: Path) -> None:
@@ -88,8 +144,12 @@ def test_a_broken_artefact_is_a_clear_error(content: str, tmp_path: Path) -> Non
         Classifier.load(tmp_path / "b.json", small=SMALL, large=LARGE)
 
 
-def test_an_artefact_of_another_shape_is_refused(artefact: Artefact, tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(json.dumps(artefact.model_dump() | {"surface_weights": [1.0]}))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("surface_mean", [1.0]), ("topics", {"what": [1]}), ("topics", {"unheard-of": [1] * 40}), ("schema_name", "old")],
+)
+def test_an_artefact_of_another_shape_is_refused(name: str, value: object, artefact: Artefact, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(artefact.model_dump() | {name: value}))
     with pytest.raises(BadInput, match="make it again"):
         Classifier.load(tmp_path / "a.json", small=SMALL, large=LARGE)
 
@@ -125,6 +185,7 @@ def test_calibration_error_is_nothing_for_perfect_predictions() -> None:
 
 @given(st.text())
 def test_features_take_any_text(text: str) -> None:
-    asked = ("task", text)
-    assert tokens(asked)[0] == "task=task"
-    assert all(value == value and value >= 0 for value in surface(asked))
+    found = read(("task", text))
+    assert found.tokens()[0] == "task=task"
+    assert len(found.surface) == len(SURFACE)
+    assert all(0 <= value < 1e6 for value in found.surface)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legacy_pipeline import paraphrase
+from legacy_pipeline import wording
 from legacy_pipeline.cache import AnswerCache
 from legacy_pipeline.paraphrase import difference, meaning
 from legacy_pipeline.semantic import LONGEST_CHARS, MiniLm, SemanticIndex, Vector
@@ -85,9 +85,9 @@ def test_a_trap_is_seen_whichever_question_came_first(one: str, other: str) -> N
     assert difference(meaning(other), meaning(one))
 
 
-def test_three_in_five_of_the_paraphrases_it_was_tuned_on_are_found() -> None:
+def test_seven_in_ten_of_the_paraphrases_it_was_tuned_on_are_found() -> None:
     found = [difference(meaning(one), meaning(other)) is None for one, other in pairs("paraphrases.txt")]
-    assert sum(found) / len(found) > 0.6
+    assert sum(found) / len(found) > 0.7
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,10 @@ def test_three_in_five_of_the_paraphrases_it_was_tuned_on_are_found() -> None:
         "What is the difference between {} with {} and {} with {}?",
         "Can {} call {} before {} calls {}?",
         "If {} is {}, will {} be {}?",
+        "Why does {} in {} hate {} with {}?",
+        "When did {} meet {} at {} for {}?",
+        "How does {} teach {} to {} in {}?",
+        "Where did {} of {} send {} on {}?",
     ],
 )
 def test_no_two_words_of_a_question_can_change_places(question: str) -> None:
@@ -118,9 +122,12 @@ def test_no_two_words_of_a_question_can_change_places(question: str) -> None:
         ("Turn dark mode on", "Turn dark mode off", "words"),
         ("Translate 'yes' to Dutch", "Translate 'no' to Dutch", "quoted text"),
         ("Did Spain beat France?", "Did France beat Spain?", "order"),
-        ("Send it to Ann for Bob", "Send it for Ann to Bob", "order"),
+        ("Send it to Ann for Bob", "Send it for Ann to Bob", "direction"),
         ("What is your name?", "What is my name?", "person"),
         ("Who is the president?", "Who was the president?", "tense"),
+        ("What time is the call?", "What day is the call?", "what is asked for"),
+        ("Who can sign the form?", "Who should sign the form?", "possibility"),
+        ("Who directed Alien?", "Who directed Aliens?", "name"),
     ],
 )
 def test_a_difference_has_a_name_that_quotes_nobody(one: str, other: str, reason: str) -> None:
@@ -138,6 +145,10 @@ def test_a_difference_has_a_name_that_quotes_nobody(one: str, other: str, reason
         ("In Python, how do I reverse a list?", "How can I reverse a list in Python?"),
         ("What is the capital of France?", "What's France's capital?"),
         ("How do I track my order?", "How can I track an order?"),
+        ("When is the call?", "What time is the call?"),
+        ("Is it cold in May?", "is it cold in may"),
+        ("Must cash be declared at customs?", "Do I have to declare cash at customs?"),
+        ("If I cancel, what happens to my points?", "What happens to my points if I cancel?"),
     ],
 )
 def test_spelling_does_not_matter(one: str, other: str) -> None:
@@ -155,9 +166,9 @@ def test_a_difference_does_not_depend_on_who_asked_first(one: str, other: str) -
 
 
 def test_no_phrase_stands_for_two_things() -> None:
-    text = Path(paraphrase.__file__).with_name("synonyms.txt").read_text("utf-8")
+    text = Path(wording.__file__).with_name("synonyms.txt").read_text("utf-8")
     phrases = [phrase for line in text.splitlines() if not line.startswith("#") for phrase in line.split(", ")]
-    stems = [tuple(map(paraphrase._stem, paraphrase._TOKEN.findall(phrase))) for phrase in phrases]
+    stems = [tuple(map(wording.stem, wording.TOKEN.findall(phrase))) for phrase in phrases]
     assert len(set(stems)) == len(stems)
 
 
