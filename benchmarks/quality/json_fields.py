@@ -33,7 +33,7 @@ def score(text: str, reference: dict[str, object], schema: Mapping[str, str] | N
         return 0.0, "no JSON"
     if not isinstance(answer, dict):
         return 0.0, "JSON, but no object"
-    wrong = [name for name, value in reference.items() if not _same(answer.get(name), value)]
+    wrong = [name for name, value in reference.items() if name not in answer or not _same(answer[name], value)]
     extra = [name for name in answer if name not in reference]
     if not wrong and not extra:
         return 1.0, "every field right"
@@ -53,7 +53,7 @@ def fits(value: object, kind: str) -> bool:
 
 
 def _same(answer: object, reference: object) -> bool:
-    """Numbers by value, texts as short answers; true is not 1 and "5" is not 5."""
+    """Numbers by value, texts as short answers, lists and objects part by part; true is not 1 and "5" is not 5."""
     if isinstance(answer, bool) or isinstance(reference, bool):
         return answer is reference
     if isinstance(answer, int | float) and isinstance(reference, int | float):
@@ -63,4 +63,8 @@ def _same(answer: object, reference: object) -> bool:
             return answer == reference
     if isinstance(answer, str) and isinstance(reference, str):
         return normalise(answer) == normalise(reference)
-    return False
+    if isinstance(answer, list) and isinstance(reference, list):
+        return len(answer) == len(reference) and all(map(_same, answer, reference))
+    if isinstance(answer, dict) and isinstance(reference, dict):
+        return answer.keys() == reference.keys() and all(_same(answer[name], reference[name]) for name in reference)
+    return answer is None and reference is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+
 from benchmarks.quality import grammar, json_fields, label, numeric, outcome, short_answer
 from benchmarks.rows import Score
 from benchmarks.workloads.workload import Item, Workload
@@ -28,6 +31,25 @@ def score(text: str, item: Item, workload: Workload) -> Score:
             f"item {item.id}: reference does not fit scorer {name!r}: {error}; "
             "mend the reference or choose another scorer"
         ) from None
+
+
+def rejected(item: Item, workload: Workload) -> list[int]:
+    """Which accepted answers of an item, counted from 1, do not get full marks: such a one no model can give.
+
+    Raises `BadInput` where the reference does not fit its scorer.
+    """
+    reference = item.reference
+    each = reference if isinstance(reference, list) and reference else [reference]
+    return [place for place, answer in enumerate(each, 1) if score(_written(answer), item, workload).value < 1]
+
+
+def _written(answer: object) -> str:
+    """A reference as a model would write it."""
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, int | float) and not isinstance(answer, bool):
+        return f"{Decimal(str(answer)):f}"
+    return json.dumps(answer, ensure_ascii=False)
 
 
 def _text(value: object) -> str:

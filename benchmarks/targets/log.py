@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.quality.score import score
+from benchmarks.quality.score import rejected
 from benchmarks.scenario import Arm
 from benchmarks.strict_json import kind, loads
 from benchmarks.targets.target import MOST, STAGES, Reply, steps_of_stage
@@ -273,11 +273,16 @@ def _items(
     for item in items.values():
         if item.reference is not None:
             try:
-                score("", item, workload)
+                unfit = rejected(item, workload)
             except BadInput as error:
                 raise BadInput(
                     f"{places[item.id]}: field `expected`: {error}; choose another [quality] scorer"
                 ) from None
+            if unfit:
+                raise BadInput(
+                    f"{places[item.id]}: field `expected`: scorer {item.scorer!r} would call this very answer wrong; "
+                    "mend it, leave it out where nothing is expected, or choose another [quality] scorer"
+                )
     return workload, stream
 
 

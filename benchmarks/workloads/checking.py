@@ -16,12 +16,12 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.quality.grammar import hides_its_edits
 from benchmarks.quality.json_fields import fits
-from benchmarks.quality.score import score
+from benchmarks.quality.score import rejected, score
 from benchmarks.quality.short_answer import normalise
 from benchmarks.workloads import check_text, similarity
 from benchmarks.workloads.workload import BUILTIN, Item, Workload, read
@@ -125,18 +125,23 @@ def _reference_faults(item: Item, workload: Workload) -> Iterator[str]:
         return
     if name == "json_fields" and isinstance(reference, dict) and item.fields:
         yield from _schema_faults(item.fields, reference)
-    each = reference if isinstance(reference, list) and reference else [reference]
     try:
-        rejected = [place for place, answer in enumerate(each, 1) if score(_written(answer), item, workload).value < 1]
+        places = rejected(item, workload)
     except BadInput:  # its message quotes the reference
         if name == "numeric" and isinstance(reference, int) and not isinstance(reference, bool):
             yield f"the reference is too large a number for the scorer {name}"
         else:
             yield f"the scorer {name} needs {NEEDS[name]} as reference, this is {_kind(reference)}"
     else:
-        if rejected:
-            which = f"accepted answers {', '.join(map(str, rejected))}" if len(each) > 1 else "the reference itself"
+        several = isinstance(reference, list) and len(reference) > 1
+        if places:
+            which = f"accepted answers {', '.join(map(str, places))}" if several else "the reference itself"
             yield f"the scorer {name} rejects {which}"
+        if name == "grammar" and isinstance(reference, list) and hides_its_edits(item.input, list(map(str, reference))):
+            yield (
+                "the input differs from an accepted correction only in what the scorer does not count (case, quotes, "
+                "marks around it), so leaving it as it is scores 1"
+            )
 
 
 def _kind(reference: object) -> str:
@@ -154,15 +159,6 @@ def _schema_faults(schema: Mapping[str, str], reference: Mapping[str, object]) -
         value = reference[name]
         if not fits(value, schema[name]):
             yield f"field `{name}` of the reference is {type(value).__name__}, its schema says {schema[name]}"
-
-
-def _written(answer: object) -> str:
-    """A reference as a model would write it."""
-    if isinstance(answer, str):
-        return answer
-    if isinstance(answer, int | float) and not isinstance(answer, bool):
-        return f"{Decimal(str(answer)):f}"
-    return json.dumps(answer, ensure_ascii=False)
 
 
 def _relation_faults(item: Item, workload: Workload) -> Iterator[str]:

@@ -328,9 +328,9 @@ def _spelling(prompt: str) -> str:
 def _reference(scorer: ScorerName, row: Mapping[str, Any], column: str) -> Any:
     """The cell in the form its scorer takes, which must take it as a right answer, too."""
     given = value(row, column)
-    if given is None or given == "":
-        raise _Unfit(f"column `{column}`: no reference")
     reference: Any = given.strip() if isinstance(given, str) else given
+    if reference is None or reference == "":
+        raise _Unfit(f"column `{column}`: no reference")
     right = False
     if scorer == "label":
         reference = _worded(reference)
@@ -353,10 +353,10 @@ def _reference(scorer: ScorerName, row: Mapping[str, Any], column: str) -> Any:
 
 
 NEEDS: Final[Mapping[str, str]] = {
-    "label": "a label without quotes or a full stop around it",
+    "label": "a label",
     "numeric": "a plain number such as -1234.5, or one with its unit such as 3.5 km",
     "short_answer": "a text, or a JSON list of accepted texts",
-    "json_fields": "a JSON object of texts, numbers and truth values",
+    "json_fields": "a JSON object with fields",
     "grammar": "a corrected text, or a JSON list of accepted ones",
 }
 

@@ -24,7 +24,7 @@ WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "don't"
         ("grammar-118", "She is working as a nurse in an hospital.", 1.25 / (1 + 0.25 * 2)),  # one of two edits
         ("grammar-156", "He goes to work by foot, even when it rains.", 1.25 / (1 + 0.25 * 2)),
         ("grammar-150", "Let me know if you can come.", 0),  # another edit than the one that is wanted
-        ("grammar-054", "Where you're going?", 0.5),  # leaves out the wrong word's place, puts in another
+        ("grammar-054", "Where you're going?", 0),  # neighbouring changes are one edit, and this is another
         ("grammar-147", "our next lesson starts in 9 o'clock.", 0),
         ("grammar-010", "They leave tomorrow morning.", 0),
     ],
@@ -36,12 +36,15 @@ def test_recorded_answers(item_id: str, answer: str, value: float) -> None:
 
 
 def test_by_hand() -> None:
-    """Two edits wanted; the answer makes one of them and two others: precision 1/3, recall 1/2, F0.5 = 5/14."""
+    """Two edits wanted; the answer makes one of them and another: the one of two tokens counts twice.
+
+    Precision 1/3, recall 1/2, F0.5 = 5/14.
+    """
     got, reason = grammar.score(
         "he goes to a big school in bus", "he go to school in bus", ["he goes to school by bus"]
     )
     assert got == pytest.approx(5 / 14)
-    assert reason == "1 of 2 edits right, 2 not asked for"
+    assert reason == "1 of 2 edits right, 1 not asked for"
 
 
 def test_the_best_of_several_references_counts() -> None:
@@ -63,6 +66,19 @@ def test_chatter_scores_low() -> None:
     source, right = "He go home at six.", "He goes home at six."
     assert grammar.score(f"Sure! Here is the corrected text: {right}", source, [right])[0] < 0.2
     assert grammar.score("Sure! I can help you with grammar and spelling.", source, [right])[0] == 0
+
+
+@pytest.mark.parametrize("answer", ["ok", "Sure!", "I", "Okay, I can help you with that."])
+def test_what_is_no_correction_gets_nothing(answer: str) -> None:
+    workload = load()
+    items = [item for item in workload.split("test") if workload.scorer(item) == "grammar"]
+    assert sum(score(answer, item, workload).value for item in items) == 0
+
+
+def test_a_source_that_differs_in_nothing_that_counts_hides_its_edits() -> None:
+    assert grammar.hides_its_edits("i live in london", ["I live in London."])
+    assert not grammar.hides_its_edits("I live in London.", ["I live in London!", "I live in London."])
+    assert not grammar.hides_its_edits("I lives in London.", ["I live in London."])
 
 
 def test_spaces_between_words_and_marks_count() -> None:

@@ -186,6 +186,26 @@ def test_a_reference_that_its_scorer_cannot_read_names_the_line(tmp_path: Path) 
         one(tmp_path, {"id": "1", "input": "q", "expected": "Paris"}, scorer="numeric")
 
 
+@pytest.mark.parametrize("expected", ["", ["Paris", " "]])
+def test_an_expectation_that_no_answer_can_meet_names_the_line(tmp_path: Path, expected: Any) -> None:
+    with pytest.raises(
+        BadInput,
+        match=r"a\.jsonl line 2: field `expected`: scorer 'short_answer' would call this very answer wrong; mend it",
+    ):
+        one(tmp_path, {"id": "1", "input": "p", "expected": "x"}, {"id": "2", "input": "q", "expected": expected})
+
+
+@pytest.mark.parametrize(
+    ("expected", "scorer"),
+    [({"a": None, "b": [1, {"c": 2}]}, None), ("Other.", "label"), ("...", None), (1e-07, None), ("-$5", "numeric")],
+)
+def test_what_is_expected_is_right_by_its_scorer(tmp_path: Path, expected: Any, scorer: ScorerName | None) -> None:
+    output = expected if isinstance(expected, str) else json.dumps(expected)
+    found = one(tmp_path, {"id": "1", "input": "q", "expected": expected, "output": output}, scorer=scorer)
+    (reply,) = replies(found)
+    assert score(reply.text or "", found.workload.items[0], found.workload).value == 1
+
+
 def test_a_unit_that_is_expected_counts(tmp_path: Path) -> None:
     found = one(tmp_path, {"id": "1", "input": "q", "expected": "3.5 km"}, scorer="numeric")
     (item,) = found.workload.items

@@ -407,8 +407,8 @@ def test_bad_lines_of_json() -> None:
     ("scorer", "bad"),
     [
         ("numeric", ["many", "1,234", "nan", "1e5", "", "0x10", "1" * 400, "1" * 5000]),
-        ("label", ["'ok'", "ok.", ""]),
-        ("json_fields", ["{}", "[1]", "{", '{"a": [1]}', "", '{"a": NaN}']),
+        ("label", ["", " "]),
+        ("json_fields", ["{}", "[1]", "{", "", '{"a": NaN}']),
         ("short_answer", [""]),
     ],
 )
