@@ -50,6 +50,8 @@ def run(file: Path | None, *, seed: int | None = None, as_json: bool = False, ou
     """Play a timeline, print what came of it, and write `drift.json` to `out`. Raises `BadInput`."""
     chosen = plan(file, seed=seed)
     if out:
+        if (out / "drift.json").is_dir():
+            raise BadInput(f"{out / 'drift.json'} is a directory; remove it, or name another --out")
         try:
             out.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=out):
@@ -71,7 +73,7 @@ def play(chosen: Plan) -> dict[str, Any]:
         stage = Stage(chosen, Path(scratch))
         served = clock.run(stage.play(), virtual=True)
     drops = {arm: watch.drops if watch.detector else None for arm, watch in stage.watches.items()}
-    return drift_figures.document(chosen, served, drops, stage.notes)
+    return drift_figures.document(chosen, served, stage.monitored, drops, stage.notes)
 
 
 @dataclass(slots=True)
@@ -93,8 +95,8 @@ class Preset:
     pipeline: LegacyPipeline
     classifier: Classifier | None
     origins: dict[str, Origin] = field(default_factory=dict)
-    routes: dict[str, bool] = field(default_factory=dict)
-    """By item: whether the classifier in force sends it to the small model."""
+    routes: dict[str, tuple[bool, float | None]] = field(default_factory=dict)
+    """By item: whether the classifier in force sends it to the small model, and the gain it predicts."""
 
 
 class Stage:
@@ -126,7 +128,8 @@ class Stage:
                         await self._happen(event)
                     for watch in self.watches.values():
                         watch.epoch()
-                    for item in self._drawn(epoch):
+                    rng = random.Random(f"{timeline.seed}/{epoch}")  # noqa: S311
+                    for item in rng.choices(self.plan.items, self.plan.weights(epoch), k=timeline.requests):
                         await asyncio.sleep(timeline.epoch_hours * HOUR_S / timeline.requests)
                         served.append(await self._serve(epoch, item))
                         progress.step()
@@ -134,19 +137,6 @@ class Stage:
             await self.careful.pipeline.aclose()
             await self.typical.pipeline.aclose()
         return served
-
-    def _drawn(self, epoch: int) -> list[Item]:
-        """The epoch's questions. Versions of one question share its popularity, which a seeded ranking gives."""
-        timeline, items = self.plan.timeline, self.plan.items
-        questions = sorted({(item.task, item.input, item.history) for item in items})
-        random.Random(timeline.seed).shuffle(questions)  # noqa: S311  # a seeded ranking, no secret
-        rank = {question: place for place, question in enumerate(questions, 1)}
-        weights = [
-            weight / rank[item.task, item.input, item.history] ** timeline.zipf
-            for item, weight in zip(items, Mixture.at(self.plan, epoch).weights(self.plan), strict=True)
-        ]
-        rng = random.Random(f"{timeline.seed}/{epoch}")  # noqa: S311
-        return rng.choices(items, weights, k=timeline.requests)
 
     async def _happen(self, event: Event) -> None:
         """What an event does beside changing what is asked, which is `Mixture`'s."""
@@ -157,10 +147,13 @@ class Stage:
             await self._reopen()
         elif isinstance(event, Firmware):
             self.named["direct"] = self.answering["direct"] = event.direct
-            await self._reopen()
+            self.direct = DirectPipeline(self._backend("direct"))
         elif isinstance(event, Retire):
             self.answering[event.role] = event.answers
-            await self._reopen()
+            if event.role == "direct":
+                self.direct = DirectPipeline(self._backend("direct"))
+            else:
+                await self._reopen()
 
     def _open(self) -> None:
         timeline = self.plan.timeline
@@ -171,6 +164,11 @@ class Stage:
         cache = TypicalCache(self._scratch / "typical", timeline.typical_ttl_hours * HOUR_S)
         self.typical = Preset("typical", self._typical(cache), self.first)
         self.direct = DirectPipeline(self._backend("direct"))
+        requests = [self._requests[item.id] for item in self.plan.items]
+        judged = [self.first.judge(request).gain for request in requests] if self.first else None
+        lengths = [float(len(request.messages[-1].content)) for request in requests]
+        self.monitored = {"predicted_gain": judged, "prompt_length": lengths}
+        """What an input monitor sees of each question; None: nothing."""
 
     async def _reopen(self) -> None:
         """Careful starts again with a classifier for the models it knows of; typical gets the new models, no more."""
@@ -179,7 +177,6 @@ class Stage:
         self.typical.pipeline = self._typical(self.typical.pipeline.cache)
         for preset in (self.careful, self.typical):
             preset.routes.clear()
-        self.direct = DirectPipeline(self._backend("direct"))
 
     def _careful(self) -> LegacyPipeline:
         backends = self._backend("small"), self._backend("large")
@@ -216,19 +213,15 @@ class Stage:
                 (step.kind for step in steps if step.outcome == "ok" and step.kind in STAGES), ""
             )
             if item.id not in preset.routes:
-                preset.routes[item.id] = (await preset.pipeline.cascade.route(request)).small
-            small = preset.routes[item.id] and bool(self._text("small", item).strip())
+                route, judge = await preset.pipeline.cascade.route(request), preset.classifier
+                preset.routes[item.id] = route.small, judge.judge(request).gain if judge else None
+            small = preset.routes[item.id][0] and bool(self._text("small", item).strip())
             no_cache[preset.name] = self._graded("small", item) if small else large
         for arm, watch in self.watches.items():
             watch.feed(number, item.group, scores[arm])
-        return Served(
-            number, epoch, item, len(request.messages[-1].content), scores, no_cache, large, hits, stages,
-            gains={preset.name: self._gain(preset.classifier, item) for preset in (self.careful, self.typical)},
-            yardstick=self._gain(self.first, item), true_gain=large - self._graded("small", item),
-        )  # fmt: skip
-
-    def _gain(self, classifier: Classifier | None, item: Item) -> float | None:
-        return classifier.judge(self._requests[item.id]).gain if classifier else None
+        gains = {preset.name: preset.routes[item.id][1] for preset in (self.careful, self.typical)}
+        true_gain = large - self._graded("small", item)
+        return Served(number, epoch, item, scores, no_cache, large, hits, stages, gains, true_gain)
 
     def _hit(self, preset: Preset, item: Item, steps: Sequence[Step]) -> Hit | None:
         """Whose answer came out of the cache, if any did; keeps the books on what went into it."""

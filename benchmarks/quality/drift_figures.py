@@ -1,7 +1,7 @@
 """From answers to figures: quality, its causes, staleness and drift of the inputs, by epoch and by event.
 
-Means are over requests: this traffic, as it was asked. `play` in `drift.py` makes the answers; `drift_table.py` shows
-the figures.
+Means are over requests: this traffic, as it was asked. Intervals are for questions like these, weighted as asked.
+`play` in `drift.py` makes the answers; `drift_table.py` shows the figures.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from benchmarks.quality import detector, interval, population
-from benchmarks.quality.timeline import Event, Plan
+from benchmarks.quality import detector, interval, max_t
+from benchmarks.quality.population import Monitor
+from benchmarks.quality.timeline import Event, Mixture, Plan, Policy, Timeline
 from benchmarks.workloads.workload import Item
 from legacy_pipeline.train import calibration_error
 
@@ -42,65 +43,85 @@ class Served:
 
     `no_cache` is the score without the cache, `large` that of the large model alone. `stages` says what answered:
     cache, small, large or nothing. `gains` is the large model's advantage as predicted by the classifier in force,
-    None without one, `yardstick` the same by that of the first epoch, `true_gain` as it is; `length` counts characters.
+    None without one; `true_gain` is as it is.
     """
 
     number: int
     epoch: int
     item: Item
-    length: int
     scores: Mapping[str, float]
     no_cache: Mapping[str, float]
     large: float
     hits: Mapping[str, Hit | None]
     stages: Mapping[str, str]
     gains: Mapping[str, float | None]
-    yardstick: float | None
     true_gain: float
 
 
 def document(
-    plan: Plan, served: Sequence[Served], drops: Mapping[str, Sequence[int] | None], notes: Sequence[str]
+    plan: Plan,
+    served: Sequence[Served],
+    monitored: Mapping[str, Sequence[float] | None],
+    drops: Mapping[str, Sequence[int] | None],
+    notes: Sequence[str],
 ) -> dict[str, Any]:
-    """Everything `drift.json` holds. `drops` are the requests at which each arm's detector fired, None without one."""
+    """Everything `drift.json` holds.
+
+    `monitored` are the figures that an input monitor sees of each question, None for those it cannot see. `drops` are
+    the requests, from 0, at which each arm's detector fired, None without one.
+    """
     timeline = plan.timeline
+    inputs = Inputs(plan, served, monitored)
+    turns = _turns(plan, served, inputs)
+    alarms = credit(turns, drops, timeline.requests)
     by_epoch = {epoch: [each for each in served if each.epoch == epoch] for epoch in range(1, timeline.epochs + 1)}
-    reference = [each for each in served if each.epoch <= timeline.reference_epochs]
     rounded: dict[str, Any] = _rounded(
         {
             "schema": "crossover-drift/1",
             "timeline": timeline.model_dump(mode="json"),
             "workload": {"name": plan.workload.name, "version": plan.workload.version},
             "requests": len(served),
-            "overall": _means(served) | {"discipline": _paired(served, "careful", "typical")},
+            "overall": _means(served)
+            | {
+                "discipline": _paired(served, "careful", "typical"),
+                "difference": {preset: _paired(served, "direct", preset) for preset in PRESETS},
+            },
             "questions": len({each.item.id for each in served}),
             "epochs": [
-                {"epoch": epoch, "events": [described(event) for event in timeline.at(epoch)]}
+                {"epoch": epoch, "events": _described(timeline, epoch)}
                 | _means(rows)
                 | {
                     "difference": {preset: _paired(rows, "direct", preset) for preset in PRESETS},
                     "calibration_error": {preset: _calibration(rows, preset) for preset in PRESETS},
-                    "inputs": None if epoch <= timeline.reference_epochs else _inputs(reference, rows),
+                    "inputs": None if epoch <= timeline.reference_epochs else inputs.of(rows),
                 }
                 for epoch, rows in by_epoch.items()
             ],
-            "events": _turns(plan, served, drops),
-            "false_alarms": {arm: _false_alarms(plan, drops[arm]) for arm in ARMS},
+            "events": turns,
+            "alarms": alarms,
             "detector": {"name": "ADWIN", "delta": detector.DELTA, "simulated": asdict(detector.SIMULATED)},
             "notes": list(notes),
             "standing": {
-                "": "recorded",
+                "": "emulated",
                 "/timeline": "assumed",
-                "/detector/simulated": "emulated",
-                "/false_alarms": "unknown" if None in drops.values() else "recorded",
+                "/alarms": "unknown" if alarms is None else "emulated",
             },
         }
     )
     return rounded
 
 
-def described(event: Event) -> str:
-    """An event in a few words."""
+def _described(timeline: Timeline, epoch: int) -> list[str]:
+    """The events of an epoch in a few words each."""
+    happened = [event for event in timeline.ordered() if event.epoch < epoch]
+    words = []
+    for event in timeline.at(epoch):
+        words.append(_words(event, timeline, happened))
+        happened.append(event)
+    return words
+
+
+def _words(event: Event, timeline: Timeline, happened: Sequence[Event]) -> str:
     match event.kind:
         case "mix":
             return "the traffic's mix changes"
@@ -109,6 +130,8 @@ def described(event: Event) -> str:
         case "upgrade":
             return f"the small model is upgraded to {event.small}"
         case "retire":
+            if event.answers == timeline.named(event.role, happened):
+                return f"{event.answers} answers again under its own name"
             return f"{event.answers} silently answers in the {event.role} model's name"
         case "firmware":
             return f"the direct model is replaced by {event.direct}"
@@ -138,10 +161,14 @@ def attribution(rows: Sequence[Served], preset: str) -> dict[str, float]:
 
     cache: without the cache less with it; routing: always large less that; backend: direct less always large.
     """
+    return {cause: _mean(values) for cause, values in _parts(rows, preset).items()}
+
+
+def _parts(rows: Sequence[Served], preset: str) -> dict[str, list[float]]:
     return {
-        "cache": _mean([each.no_cache[preset] - each.scores[preset] for each in rows]),
-        "routing": _mean([each.large - each.no_cache[preset] for each in rows]),
-        "backend": _mean([each.scores["direct"] - each.large for each in rows]),
+        "cache": [each.no_cache[preset] - each.scores[preset] for each in rows],
+        "routing": [each.large - each.no_cache[preset] for each in rows],
+        "backend": [each.scores["direct"] - each.large for each in rows],
     }
 
 
@@ -178,17 +205,28 @@ def _calibration(rows: Sequence[Served], preset: str) -> float | None:
     return calibration_error(predicted, [each.true_gain for each in once]) if len(predicted) == len(gains) else None
 
 
-def _inputs(reference: Sequence[Served], rows: Sequence[Served]) -> dict[str, Any]:
+class Inputs:
     """How far the questions are from those of the reference epochs; the classifier of the first epoch measures both."""
-    windows = [list({each.item.group: each for each in reversed(window)}.values()) for window in (reference, rows)]
-    gains = [[each.yardstick for each in window if each.yardstick is not None] for window in windows]
-    return {
-        "predicted_gain": population.compare(*gains),
-        "prompt_length": population.compare(*[[float(each.length) for each in window] for window in windows]),
-    }
+
+    def __init__(self, plan: Plan, served: Sequence[Served], monitored: Mapping[str, Sequence[float] | None]) -> None:
+        timeline = plan.timeline
+        self._place = {item.id: place for place, item in enumerate(plan.items)}
+        reference, weights = self._window(served[: timeline.reference_epochs * timeline.requests]), plan.weights(1)
+        self._monitors = {
+            name: values and Monitor(values, weights, reference, seed=timeline.seed)
+            for name, values in monitored.items()
+        }
+
+    def of(self, rows: Sequence[Served]) -> dict[str, dict[str, float] | None]:
+        """By what is monitored; None where it is not."""
+        window = self._window(rows)
+        return {name: monitor.compare(window) if monitor else None for name, monitor in self._monitors.items()}
+
+    def _window(self, rows: Sequence[Served]) -> list[int]:
+        return [self._place[each.item.id] for each in rows]
 
 
-def _turns(plan: Plan, served: Sequence[Served], drops: Mapping[str, Sequence[int] | None]) -> list[dict[str, Any]]:
+def _turns(plan: Plan, served: Sequence[Served], inputs: Inputs) -> list[dict[str, Any]]:
     """What each event changed, from the event before it to the next one; events of one epoch cannot be told apart."""
     timeline = plan.timeline
     starts = [1, *sorted({event.epoch for event in timeline.events}), timeline.epochs + 1]
@@ -201,37 +239,73 @@ def _turns(plan: Plan, served: Sequence[Served], drops: Mapping[str, Sequence[in
                 "epoch": start,
                 "until": following - 1,
                 "requests": len(after),
-                "events": [described(event) for event in timeline.at(start)],
+                "events": _described(timeline, start),
                 "change": {arm: change(before, after, arm) for arm in ARMS},
                 "seen_by_detector": {arm: _mean(_fed(after, arm)) - _mean(_fed(before, arm)) for arm in ARMS},
                 "discipline": _paired(after, "careful", "typical"),
+                "causes": _causes(after),
+                "newer": {scope: _newer(plan, scope, start, after)
+                          for scope in {event.scope: 0 for event in timeline.at(start) if isinstance(event, Policy)}},
                 "hits": {preset: _hits(after, preset) for preset in PRESETS},
                 "calibration_error": {
                     preset: {"before": _calibration(before, preset), "after": _calibration(after, preset)}
                     for preset in PRESETS
                 },
-                "inputs": _inputs([each for each in served if each.epoch <= timeline.reference_epochs], after),
-                "noticed_after_requests": {
-                    arm: None if (numbers := drops[arm]) is None else next(
-                        (number - after[0].number + 1 for number in numbers
-                         if after[0].number <= number <= after[-1].number), None,
-                    )
-                    for arm in ARMS
-                },
+                "inputs": inputs.of(after),
             }
         )  # fmt: skip
     return turns
 
 
+def _causes(rows: Sequence[Served]) -> dict[str, dict[str, float]]:
+    """What `attribution` tells apart, with intervals that hold jointly; both presets have the same backend part."""
+    parts = {f"{preset}_{cause}": _parts(rows, preset)[cause] for preset in PRESETS for cause in ("cache", "routing")}
+    parts["backend"] = _parts(rows, PRESETS[0])["backend"]
+    joint = max_t.intervals(parts, [each.item.group for each in rows])
+    return {name: {"estimate": _mean(parts[name]), "low": low, "high": high} for name, (low, high) in joint.items()}
+
+
+def _newer(plan: Plan, scope: str, epoch: int, rows: Sequence[Served]) -> dict[str, Any]:
+    """Which questions a change of policy concerns: how many, their share of requests, their tasks' weights."""
+    happened = plan.timeline.ordered()
+    before = [event for event in happened if event.epoch < epoch]
+    items = plan.newer(scope, before, [event for event in happened if event.epoch <= epoch])
+    weights, concerned = Mixture.at(plan, epoch).tasks, {item.id for item in items}
+    return {
+        "questions": len(items),
+        "share": _mean([each.item.id in concerned for each in rows]),
+        "weights": {task: weights.get(task, 1.0) for task in sorted({item.task for item in items})},
+    }
+
+
+def credit(
+    turns: Sequence[dict[str, Any]], drops: Mapping[str, Sequence[int] | None], requests: int
+) -> list[dict[str, Any]] | None:
+    """Every alarm with the event it is taken for: the last one before it at which that arm's drop can be told.
+
+    Adds to each turn after how many requests each arm's drop was noticed, however late; None where it was not, or
+    where no drop can be told. The list is None where nobody watched.
+    """
+    alarms: list[dict[str, Any]] = []
+    for turn in turns:
+        turn["noticed_after_requests"] = dict.fromkeys(ARMS)
+    for arm in ARMS:
+        numbers = drops[arm]
+        if numbers is None:
+            return None
+        told = [each for each in turns if each["change"][arm]["high"] < 0]
+        for number in numbers:
+            earlier = [each for each in told if (each["epoch"] - 1) * requests <= number]
+            credited = earlier[-1] if earlier else None
+            alarms.append({"arm": arm, "request": number + 1, "event_epoch": credited and credited["epoch"]})
+            if credited and credited["noticed_after_requests"][arm] is None:
+                credited["noticed_after_requests"][arm] = number + 1 - (credited["epoch"] - 1) * requests
+    return sorted(alarms, key=lambda alarm: alarm["request"])
+
+
 def _fed(rows: Sequence[Served], arm: str) -> list[float]:
     """What a detector is fed: the first score of each paraphrase group in each epoch."""
     return list({(each.epoch, each.item.group): each.scores[arm] for each in reversed(rows)}.values())
-
-
-def _false_alarms(plan: Plan, numbers: Sequence[int] | None) -> int | None:
-    """Drops noticed before anything had happened; None where nobody watched."""
-    first = min((event.epoch for event in plan.timeline.events), default=plan.timeline.epochs + 1)
-    return None if numbers is None else sum(number < (first - 1) * plan.timeline.requests for number in numbers)
 
 
 def change(before: Sequence[Served], after: Sequence[Served], arm: str) -> dict[str, float]:

@@ -8,7 +8,9 @@ Without a file it is `timeline.default.toml`. Models are named by their recordin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
@@ -26,7 +28,9 @@ SCHEMA: Final = Path(__file__).with_name("timeline.schema.json")
 
 Level = Literal["easy", "mid", "hard"]
 Role = Literal["small", "large", "direct"]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Hours = Annotated[float, Field(gt=0, le=8760)]
+"""A year at most."""
 
 
 class _Strict(BaseModel):
@@ -85,7 +89,7 @@ class Idle(_Event):
     """Nobody asks anything for a while, and cached answers age."""
 
     kind: Literal["idle"]
-    hours: float = Field(gt=0, description="Hours without traffic before the epoch.")
+    hours: Hours = Field(description="Hours without traffic before the epoch.")
 
 
 KINDS: Final = (Mix, Topic, Upgrade, Retire, Firmware, Policy, Idle)
@@ -98,15 +102,15 @@ class Timeline(_Strict):
     workload: str = Field(default="builtin", description="builtin, or a workload folder beside this file.")
     seed: int = Field(default=7, description="Seed of the traffic; --seed overrides it.")
     epochs: int = Field(default=36, ge=2, le=1000, description="Number of epochs.")
-    epoch_hours: float = Field(default=24, gt=0, description="Hours an epoch lasts, in virtual time.")
+    epoch_hours: Hours = Field(default=24, description="Hours an epoch lasts, in virtual time.")
     requests: int = Field(default=400, ge=20, le=100_000, description="Requests an epoch, evenly spaced.")
     zipf: float = Field(default=0.8, ge=0, le=3, description="Popularity of the question of rank r: 1 / r ** zipf.")
     reference_epochs: int = Field(default=4, ge=1, description="First epochs, which later inputs are compared with.")
     small: str = Field(description="The recording of the legacy pipeline's small model.")
     large: str = Field(description="The recording of its large model.")
     direct: str = Field(description="The recording of the direct pipeline's model.")
-    careful_ttl_hours: float = Field(default=24, gt=0, description="Hours an answer may be served: careful.")
-    typical_ttl_hours: float = Field(default=168, gt=0, description="Hours since its last hit: typical.")
+    careful_ttl_hours: Hours = Field(default=24, description="Hours an answer may be served: careful.")
+    typical_ttl_hours: Hours = Field(default=168, description="Hours since its last hit: typical.")
     tasks: dict[str, Weight] = Field(default_factory=dict, description="Weights of tasks; unnamed: 1.")
     levels: dict[Level, Weight] = Field(default_factory=dict, description="Weights of levels; unnamed: 1.")
     events: tuple[Event, ...] = Field(default=(), description="What happens, in any order.")
@@ -123,6 +127,17 @@ class Timeline(_Strict):
     def at(self, epoch: int) -> list[Event]:
         """The events of one epoch, in the order of the file."""
         return [event for event in self.events if event.epoch == epoch]
+
+    def ordered(self) -> list[Event]:
+        """All events as they happen."""
+        return sorted(self.events, key=lambda event: event.epoch)
+
+    def named(self, role: Role, happened: Sequence[Event]) -> str:
+        """The model that everybody takes to be in a role after some events."""
+        names = [getattr(self, role)]
+        names += [each.small for each in happened if isinstance(each, Upgrade) and role == "small"]
+        names += [each.direct for each in happened if isinstance(each, Firmware) and role == "direct"]
+        return str(names[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +163,26 @@ class Plan:
             if len(versions) > 1:
                 found |= {item.id: (versions.index(item.scope[scope]), len(versions) - 1) for item in items}
         return found
+
+    def weights(self, epoch: int) -> list[float]:
+        """How often each of `items` is asked in an epoch, relative to the others.
+
+        Versions of one question share its popularity, which a seeded ranking gives.
+        """
+        questions = sorted({(item.task, item.input, item.history) for item in self.items})
+        random.Random(self.timeline.seed).shuffle(questions)  # noqa: S311  # a seeded ranking, no secret
+        rank = {question: place for place, question in enumerate(questions, 1)}
+        return [
+            weight / rank[item.task, item.input, item.history] ** self.timeline.zipf
+            for item, weight in zip(self.items, Mixture.at(self, epoch).weights(self), strict=True)
+        ]
+
+    def newer(self, scope: str, before: Sequence[Event], after: Sequence[Event]) -> list[Item]:
+        """The questions that are asked in a newer version after some events than before."""
+        old, new = (Mixture.after(self, happened).newer[scope] for happened in (before, after))
+        found = self.versions(scope)
+        versioned = [(item, *found[item.id]) for item in self.items if item.id in found]
+        return [item for item, place, last in versioned if min(old, last) < place == min(new, last)]
 
 
 def plan(file: Path | None, *, seed: int | None = None) -> Plan:
@@ -251,11 +286,48 @@ def _check_events(made: Plan, source: TomlSource) -> None:
             raise source.error((*where, "task"), f"{event.task!r} appears twice; delete one of the two events")
     if timeline.reference_epochs >= timeline.epochs:
         raise source.error(("reference_epochs",), f"this must be less than `epochs` ({timeline.epochs})")
-    for epoch in range(1, timeline.epochs + 1):
-        if not any(Mixture.at(made, epoch).weights(made)):
+    for epoch in sorted({1, *(event.epoch for event in timeline.events)}):
+        if not any(made.weights(epoch)):
             events = [index for index, event in enumerate(timeline.events) if event.epoch == epoch]
             key: Key = ("events", events[0]) if events else ("tasks",)
             raise source.error(key, f"no question has any weight in epoch {epoch}; raise some weight above 0")
+    _check_changes(made, source)
+
+
+def _check_changes(made: Plan, source: TomlSource) -> None:
+    """Refuse an event after which all is as before it: what it changed would be reported as if something had."""
+    timeline, happened = made.timeline, list[Event]()
+    answering: dict[Role, str] = {"small": timeline.small, "large": timeline.large, "direct": timeline.direct}
+    for index, event in sorted(enumerate(timeline.events), key=lambda each: each[1].epoch):
+        where, idle = ("events", index), ""
+        if isinstance(event, Mix | Topic):
+            shares = []
+            for events in (happened, [*happened, event]):
+                weights = Mixture.after(made, events).weights(made)
+                shares.append([weight / (sum(weights) or 1.0) for weight in weights])
+            if all(math.isclose(*pair) for pair in zip(*shares, strict=True)):
+                idle = "leaves all weights as they are"
+        elif isinstance(event, Policy) and not made.newer(event.scope, happened, [*happened, event]):
+            idle = "finds no newer version of any question"
+        elif isinstance(event, Upgrade | Firmware | Retire):
+            role, new, told = _replaced(event)
+            if new == answering[role] and (not told or new == timeline.named(role, happened)):
+                idle = f"puts {new!r} where it is already"
+            answering[role] = new
+        if idle:
+            raise source.error(where, f"this event {idle}, so it changes nothing; change or delete it")
+        happened.append(event)
+
+
+def _replaced(event: Upgrade | Firmware | Retire) -> tuple[Role, str, bool]:
+    """In which role, by which recording, and whether anybody is told."""
+    match event:
+        case Upgrade():
+            return "small", event.small, True
+        case Firmware():
+            return "direct", event.direct, True
+        case Retire():
+            return event.role, event.answers, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,18 +343,23 @@ class Mixture:
     @classmethod
     def at(cls, made: Plan, epoch: int) -> Mixture:
         """With all events up to this epoch."""
+        return cls.after(made, [event for event in made.timeline.ordered() if event.epoch <= epoch])
+
+    @classmethod
+    def after(cls, made: Plan, happened: Sequence[Event]) -> Mixture:
+        """With some events, which are given as they happen."""
         timeline = made.timeline
         tasks, levels = dict(timeline.tasks), dict(timeline.levels)
-        absent, newer = set[str](), dict[str, int]()
-        for event in sorted(timeline.events, key=lambda each: each.epoch):
-            there = event.epoch <= epoch
-            if isinstance(event, Mix) and there:
+        absent = {event.task for event in timeline.events if isinstance(event, Topic)}
+        newer = {event.scope: 0 for event in timeline.events if isinstance(event, Policy)}
+        for event in happened:
+            if isinstance(event, Mix):
                 tasks |= event.tasks
                 levels |= event.levels
-            elif isinstance(event, Topic) and not there:
-                absent.add(event.task)
+            elif isinstance(event, Topic):
+                absent.discard(event.task)
             elif isinstance(event, Policy):
-                newer[event.scope] = newer.get(event.scope, 0) + there
+                newer[event.scope] += 1
         return cls(tasks, levels, frozenset(absent), newer)
 
     def weights(self, made: Plan) -> list[float]:

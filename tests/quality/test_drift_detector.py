@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
 from benchmarks.quality.detector import SIMULATED, Operating, Watch, adwin
+from benchmarks.quality.drift_figures import ARMS, credit
+from benchmarks.quality.drift_table import table
+from benchmarks.quality.score import score
+from benchmarks.quality.timeline import plan
+from shared.backends.recorded import recording_key
+from tests.quality.drift_workload import played, write
 
 pytest.importorskip("river")
 
@@ -71,6 +80,61 @@ def test_a_group_gives_one_value_an_epoch() -> None:
         for number in range(40):
             watch.feed(number, number % 4, 1.0)
     assert watch.detector.width == 5 * 4
+
+
+def test_without_events_the_real_feed_raises_no_alarm() -> None:
+    """Recorded answers of the direct and the large model, as often as the default timeline asks at first."""
+    made = plan(None)
+    for seed in range(4):
+        weights = replace(made, timeline=made.timeline.model_copy(update={"seed": seed})).weights(1)
+        for name in (made.timeline.direct, made.timeline.large):
+            rows, watch, rng = made.recordings[name].rows, Watch(adwin()), random.Random(seed)  # noqa: S311
+            graded = {
+                item.id: score(text, item, made.workload).value if text.strip() else 0.0
+                for item in made.items
+                for text in (rows[recording_key(made.workload.request(item))].text,)
+            }
+            for _ in range(made.timeline.epochs):
+                watch.epoch()
+                for item in rng.choices(made.items, weights, k=made.timeline.requests):
+                    watch.feed(0, item.group, graded[item.id])
+            assert watch.drops == []
+            assert watch.detector.width > 5000
+
+
+def turn(epoch: int, direct: float) -> dict[str, Any]:
+    """An event's, as far as alarms are concerned: by how much the interval of the direct arm's change is below 0."""
+    changes = {arm: {"high": 0.1} for arm in ARMS} | {"direct": {"high": direct}}
+    return {"epoch": epoch, "change": changes}
+
+
+def test_an_alarm_goes_to_the_last_drop_that_can_be_told_before_it_however_late() -> None:
+    turns = [turn(3, -0.1), turn(5, 0.2), turn(7, -0.1)]
+    drops = {"careful": [450], "typical": list[int](), "direct": [150, 450, 460]}
+    found = credit(turns, drops, 100)
+    assert found == [
+        {"arm": "direct", "request": 151, "event_epoch": None},
+        {"arm": "careful", "request": 451, "event_epoch": None},
+        {"arm": "direct", "request": 451, "event_epoch": 3},
+        {"arm": "direct", "request": 461, "event_epoch": 3},
+    ]
+    assert [each["noticed_after_requests"]["direct"] for each in turns] == [251, None, None]
+    assert [each["noticed_after_requests"]["careful"] for each in turns] == [None] * 3, "its quality did not drop"
+    assert credit(turns, dict.fromkeys(ARMS), 100) is None
+
+
+def test_what_the_table_says_of_alarms(tmp_path: Path) -> None:
+    event = '[[events]]\nepoch = 4\nkind = "firmware"\ndirect = "bad"'
+    document = played(write(tmp_path / "small"), event)
+    told = table(document)
+    assert "the drop of direct is noticed after" in " ".join(told.split())
+    assert "no event explains it" not in told
+    assert "a false alarm in none of 1,000 runs (at most 0.4 %)" in " ".join(told.split())
+    alarms = [{"arm": "careful", "request": 1234, "event_epoch": None}]
+    document["events"][0]["noticed_after_requests"]["direct"] = None
+    told = table(document | {"alarms": alarms})
+    assert "\ncareful: alarm at request 1,234: no event explains it\n" in told
+    assert "the drop of direct is not noticed in the 180 requests to the end" in " ".join(told.split())
 
 
 if __name__ == "__main__":

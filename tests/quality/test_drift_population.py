@@ -10,9 +10,10 @@ from statistics import mean
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
 from benchmarks.quality.drift_figures import Served, attribution, change
-from benchmarks.quality.population import compare, stability_index
+from benchmarks.quality.population import Monitor, statistics
 from benchmarks.workloads.workload import Item
 
 
@@ -20,38 +21,66 @@ def served(number: int, group: str, **scores: float) -> Served:
     item = Item(id=group, group=group, task="t", input="?", reference="yes", author="a", source="own", licence="CC0")
     legacy, no_cache, large, direct = (scores.get(name, 0.0) for name in ("legacy", "no_cache", "large", "direct"))
     return Served(
-        number, 1, item, 1, {"careful": legacy, "direct": direct}, {"careful": no_cache}, large, {}, {}, {}, None, 0.0
+        number, 1, item, {"careful": legacy, "direct": direct}, {"careful": no_cache}, large, {}, {}, {}, 0.0
     )  # fmt: skip
+
+
+def counted(*windows: Sequence[float]) -> list[Sequence[int]]:
+    """How often each window has each value, in order of the values."""
+    values = sorted({value for window in windows for value in window})
+    return [[list(window).count(value) for value in values] for window in windows]
 
 
 def test_the_index_is_its_formula() -> None:
     reference = [float(number) for number in range(100)]
     current = [float(number % 50) for number in range(100)]  # the lower half, twice
     old, new = [10.5 / 105] * 10, [20.5 / 105] * 5 + [0.5 / 105] * 5
-    assert stability_index(reference, current) == pytest.approx(
+    assert statistics(*counted(reference, current))[0] == pytest.approx(
         sum((q - p) * math.log(q / p) for p, q in zip(old, new, strict=True))
     )
-    assert stability_index(reference, reference) == 0.0
+    assert statistics(*counted(reference, reference)) == (0.0, 0.0)
 
 
-def test_where_nothing_changed_the_index_is_what_chance_gives_and_the_test_is_quiet() -> None:
+@given(*[st.lists(st.integers(0, 6).map(float), min_size=5, max_size=60)] * 2)
+def test_the_distance_is_scipys(reference: list[float], current: list[float]) -> None:
+    found = statistics(*counted(reference, current))[1]
+    assert found == pytest.approx(ks_2samp(reference, current, method="asymp").statistic)
+
+
+ITEMS = 300
+WEIGHTS = [1 / (1 + place) ** 0.8 for place in range(ITEMS)]
+
+
+def drawn(rng: random.Random, size: int, weights: Sequence[float] = WEIGHTS) -> list[int]:
+    return rng.choices(range(ITEMS), weights, k=size)
+
+
+def test_where_nothing_changed_p_is_small_as_often_as_it_says() -> None:
+    """Popular questions repeat and windows share them. 120 runs: 6 expected, standard deviation 2.4."""
     rng = random.Random(5)  # noqa: S311
-    found = [compare([rng.random() for _ in range(600)], [rng.random() for _ in range(200)]) for _ in range(300)]
-    assert mean(each["psi"] for each in found) == pytest.approx(found[0]["psi_by_chance"], rel=0.1)
-    assert sum(each["p"] < 0.05 for each in found) <= 25, "15 expected, standard deviation 4"
+    values = [rng.random() for _ in range(ITEMS)]
+    found = [Monitor(values, WEIGHTS, drawn(rng, 600), seed=run).compare(drawn(rng, 200)) for run in range(120)]
+    for name in ("psi", "ks"):
+        assert 1 <= sum(each[f"{name}_p"] <= 0.05 for each in found) <= 13
+        above = sum(each[name] > each[f"{name}_by_chance"] for each in found)
+        assert 1 <= above <= 13
 
 
-def test_a_shift_shows_in_both() -> None:
+def test_a_mix_of_the_same_questions_that_turns_is_noticed() -> None:
     rng = random.Random(5)  # noqa: S311
-    found = compare([rng.gauss(0, 1) for _ in range(600)], [rng.gauss(0.7, 1) for _ in range(200)])
-    assert found["psi"] > 0.25
-    assert found["p"] < 1e-6
+    values = [rng.random() for _ in range(ITEMS)]
+    monitor = Monitor(values, WEIGHTS, drawn(rng, 1600), seed=-1)
+    harder = [weight * (2 if value > 0.5 else 1) for weight, value in zip(WEIGHTS, values, strict=True)]
+    found = monitor.compare(drawn(rng, 1600, harder))
+    for name in ("psi", "ks"):
+        assert found[name] > 2 * found[f"{name}_by_chance"]
+        assert found[f"{name}_p"] == 1 / 201
 
 
-def test_equal_values_and_few_values() -> None:
-    assert stability_index([3.0] * 50, [3.0] * 20) < 0.02
-    assert stability_index([3.0] * 50, [2.0] * 20) > 0.25
-    assert compare([1.0] * 50, [1.0] * 9) == {"psi": None, "psi_by_chance": None, "p": None}
+def test_equal_values_have_one_bin_and_new_ones_are_seen() -> None:
+    assert statistics([50], [20]) == (0.0, 0.0)
+    assert statistics([0, 50], [20, 0])[0] > 0.25
+    assert statistics([50, 0], [0, 20])[1] == 1.0
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1, max_size=20))
@@ -77,7 +106,7 @@ def test_the_interval_of_a_change_covers_it() -> None:
         rates = [rng.random() for _ in range(300)]
         found = change(window(rng, rates, 400, 0.40), window(rng, rates, 400, 0.45), "direct")
         covered += found["low"] <= -0.05 <= found["high"]
-    assert covered / runs >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / runs)
+    assert abs(covered / runs - 0.95) <= 3 * math.sqrt(0.05 * 0.95 / runs), "neither too narrow nor too wide"
 
 
 def test_a_change_of_nothing_has_an_interval_with_width() -> None:

@@ -78,6 +78,52 @@ WRONG = [
         "line 17: key `events.1.task`: 'late' appears twice",
         "delete one",
     ),
+    (
+        'epoch = 4\nkind = "idle"\nhours = 9000',
+        "line 13: key `events.0.hours`: this must be less than or equal to 8760",
+        "",
+    ),
+    (
+        'epoch = 4\nkind = "mix"\nlevels = { hard = 1e308 }',
+        "line 13: key `events.0.levels.hard`: this must be less than or equal to 1000000",
+        "",
+    ),
+    (
+        'epoch = 4\nkind = "policy"\n[[events]]\nepoch = 5\nkind = "policy"',
+        "line 13: key `events.1`: this event finds no newer version",
+        "change or delete it",
+    ),
+    (
+        'epoch = 4\nkind = "mix"\nlevels = { easy = 1 }',
+        "line 10: key `events.0`: this event leaves all weights as they are",
+        "delete it",
+    ),
+    (
+        'epoch = 4\nkind = "mix"\ntasks = { late = 3, plain = 3 }',
+        "line 10: key `events.0`: this event leaves all weights as they are",
+        "",
+    ),
+    (
+        'epoch = 4\nkind = "retire"\nrole = "large"\nanswers = "good"',
+        "line 10: key `events.0`: this event puts 'good' where it is already",
+        "",
+    ),
+    (
+        'epoch = 4\nkind = "upgrade"\nsmall = "bad"',
+        "line 10: key `events.0`: this event puts 'bad' where it is already",
+        "",
+    ),
+    (
+        'epoch = 4\nkind = "firmware"\ndirect = "good"',
+        "line 10: key `events.0`: this event puts 'good' where it is already",
+        "",
+    ),
+    (
+        'epoch = 5\nkind = "retire"\nrole = "small"\nanswers = "good"\n'
+        '[[events]]\nepoch = 4\nkind = "upgrade"\nsmall = "good"',
+        "line 10: key `events.0`: this event puts 'good' where it is already",
+        "",
+    ),
 ]
 
 
@@ -99,6 +145,11 @@ def test_a_wrong_event_is_named(folder: Path, event: str, fault: str, remedy: st
         ({"large": "gone"}, "line 7: key `large`: no test recording of 'gone'"),
         ({"tasks": {"late": 0, "plain": 0, "policy": 0}}, "line 5: key `tasks`: no question has any weight in epoch 1"),
         ({"zipf": "x"}, "line 9: key `zipf`: a number is needed"),
+        ({"epoch_hours": 1e308}, "line 9: key `epoch_hours`: this must be less than or equal to 8760"),
+        ({"careful_ttl_hours": 8761}, "line 9: key `careful_ttl_hours`: this must be less than or equal to 8760"),
+        ({"typical_ttl_hours": 8761}, "line 9: key `typical_ttl_hours`: this must be less than or equal to 8760"),
+        ({"levels": {"hard": 1e308}}, "line 9: key `levels.hard`: this must be less than or equal to 1000000"),
+        ({"tasks": {"late": 0, "plain": 5e-324, "policy": 0}, "zipf": 3}, "line 5: key `tasks`: no question has any"),
     ],
 )
 def test_a_wrong_key_is_named(folder: Path, over: dict[str, Any], fault: str) -> None:
@@ -130,6 +181,18 @@ def test_the_command_line_says_it_and_plays_nothing(tmp_path: Path, capsys: pyte
     (tmp_path / "file").touch()
     assert main(["drift", "--out", str(tmp_path / "file" / "x")]) == 2
     assert "name a directory that can" in capsys.readouterr().err
+    (tmp_path / "out" / "drift.json").mkdir(parents=True)
+    assert main(["drift", "--out", str(tmp_path / "out")]) == 2
+    assert "drift.json is a directory" in capsys.readouterr().err
+
+
+def test_what_changes_something_after_all_is_an_event(folder: Path) -> None:
+    """A weight that was 0 at first; an upgrade to the model that answered silently before, and now says so."""
+    events = (
+        '[[events]]\nepoch = 3\nkind = "mix"\ntasks = { policy = 2 }\n[[events]]\nepoch = 4\nkind = "retire"\n'
+        'role = "small"\nanswers = "good"\n[[events]]\nepoch = 5\nkind = "upgrade"\nsmall = "good"\n'
+    )
+    assert len(plan(timeline(folder, events)).timeline.events) == 3
 
 
 def test_of_a_policy_one_version_is_asked_at_a_time(folder: Path) -> None:
@@ -150,4 +213,4 @@ def test_a_seed_of_the_command_line_overrides_the_file(folder: Path) -> None:
 def test_the_published_schema_is_that_of_the_models() -> None:
     text = json.dumps(json_schema(), indent=1) + "\n"
     assert SCHEMA.read_text() == text, f"write json_schema() to {SCHEMA.name}"
-    assert DEFAULT.read_text().startswith(f"#:schema {SCHEMA.name}\n")
+    assert "#:schema" not in DEFAULT.read_text(), "a copy would name a schema that is not beside it"
