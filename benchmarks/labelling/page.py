@@ -19,6 +19,7 @@ from benchmarks.labelling.session import Choice, Session
 from shared.errors import BadInput
 
 PAGE: Final = Path(__file__).with_name("page.html")
+FOREIGN: Final = "reload the page: it is not of this run of crossover label\n"
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'nonce-{token}'; style-src 'nonce-{token}'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -45,6 +46,13 @@ def create(session: Session) -> FastAPI:
     html = PAGE.read_text(encoding="utf-8").replace("{{token}}", token)
     headers = {name: value.replace("{token}", token) for name, value in HEADERS.items()}
 
+    @app.exception_handler(BadInput)
+    def refused(_: Request, error: Exception) -> Response:
+        return Response(f"{error}\n", 400)
+
+    def foreign(request: Request) -> bool:
+        return not secrets.compare_digest(request.headers.get("x-token", "").encode(), token.encode())
+
     @app.get("/")
     def page() -> Response:
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
@@ -55,12 +63,17 @@ def create(session: Session) -> FastAPI:
 
     @app.post("/label", response_model=None)
     def label(said: Said, request: Request) -> Response | dict[str, Any]:
-        if not secrets.compare_digest(request.headers.get("x-token", "").encode(), token.encode()):
-            return Response("reload the page: it is not of this run of crossover label\n", 403)
-        try:
-            session.say(said.pair, said.choice)
-        except BadInput as error:
-            return Response(f"{error}\n", 400)
+        if foreign(request):
+            return Response(FOREIGN, 403)
+        session.say(said.pair, said.choice)
+        return _following(session)
+
+    @app.post("/undo", response_model=None)
+    def undo(request: Request) -> Response | dict[str, Any]:
+        if foreign(request):
+            return Response(FOREIGN, 403)
+        if not session.undo():
+            raise BadInput("nothing to undo: no label was given since crossover label was started")
         return _following(session)
 
     return app

@@ -1,8 +1,11 @@
 """What a run left to be labelled: the pairs of answers that differ, in a random order that nobody can choose.
 
-Two answers are equal where they are the same value as JSON, the same number, or the same text as the short-answer
-scorer compares it; where the reference is a number, where the number that the scorer would read is the same. Such a
-pair counts as no difference and is not shown. Requests of one question with the same two answers are one pair; a
+Two answers with the same score are equal where a scorer would not tell them apart. By the reference: a number, where
+the scorer reads the same one; an object, where they are the same JSON value; a label, where they are the same but for
+case, spaces, and quotes and marks around them; a list of accepted texts, where case is the same, too, since a
+corrected text may differ in it. Without a reference: the same JSON value, the same number, or the same text, of which
+one line is compared as a short answer is, and several are with their indentation, case and marks. Such a pair counts as
+no difference and is not shown. Requests of one question with the same two answers are one pair; a
 question with several pairs counts once, shared among them as often as each came up.
 """
 
@@ -18,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel, Field, ValidationError
+
 from benchmarks.quality import numeric
 from benchmarks.quality.json_fields import FENCE
-from benchmarks.quality.short_answer import normalise
+from benchmarks.quality.short_answer import normalise, plain
 from benchmarks.quality.stratified import Differing, Frame
 from shared.contract import canonical_json
 from shared.errors import BadInput
@@ -31,6 +36,8 @@ NEEDED: Final = {
     "steps",
 }  # fmt: skip
 MARGIN: Final = 0.02
+READING: Final = re.compile(r"the right number|[-+.\de]+, not [-+.\de]+")
+"""Reasons of the numeric scorer that say which number it read, to six digits where that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,32 @@ class Pair:
     rule: float | None
 
 
+class _Quality(BaseModel):
+    margin: float | None = Field(default=None, gt=0, lt=1)
+
+
+class _Model(BaseModel):
+    model: str = ""
+    version: str = ""
+
+
+class _Provenance(BaseModel):
+    models: dict[str, _Model]
+
+
+class _Report(BaseModel):
+    """What is read out of `report.json`."""
+
+    quality: _Quality
+    provenance: _Provenance
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A comparison's directory. `pairs` and the frame's are the same ones, in the order they are labelled in.
 
-    `models` and `weights` are of all that answered; `without_texts` counts questions whose answers were not kept.
+    `models` and `weights` are of all that answered; `unnamed` counts answers of models that are not known.
+    `without_texts` counts questions whose answers were not kept.
     """
 
     directory: Path
@@ -67,6 +95,7 @@ class Run:
     margin: float
     models: frozenset[str]
     weights: frozenset[str]
+    unnamed: int
 
 
 def read(directory: Path) -> Run:
@@ -87,7 +116,8 @@ def read(directory: Path) -> Run:
         raise BadInput(f"{directory}: the answers to {len(told):,} questions never differ; there is nothing to label")
     seed = int(digest[:8], 16)
     pairs = _shuffled(pairs, seed)
-    report = _report(directory)
+    report = _report(directory / "report.json")
+    models = report.provenance.models.values()
     return Run(
         directory,
         digest,
@@ -95,50 +125,49 @@ def read(directory: Path) -> Run:
         [pair for pair, _ in pairs],
         Frame([differing for _, differing in pairs], Counter(str(asked[0][0]["group"]) for asked in told.values())),
         len(items) - len(told),
-        _margin(report),
-        frozenset(_models(rows)),
-        frozenset(each["version"] for each in _identities(report) if each.get("version")),
+        report.quality.margin or MARGIN,
+        frozenset(model for row in rows for model in _models(row)) | {each.model for each in models if each.model},
+        frozenset(each.version for each in models if each.version),
+        sum(row["error"] is None and not _models(row) for row in rows),
     )
 
 
 def normal(text: str, reference: object = None) -> str:
-    """The form in which two answers are compared."""
-    text = text.strip()
-    if isinstance(reference, int | float) and not isinstance(reference, bool):
-        marks = list(numeric.MARK.finditer(text))
-        found = numeric.NUMBER.search(text, marks[-1].end()) if marks else None
-        found = found or next(reversed(list(numeric.NUMBER.finditer(text))), None)
-        text = found[0] if found else text
-    fenced = FENCE.match(text)
-    try:
-        value = json.loads(fenced.group(1) if fenced else text)
-        if isinstance(value, dict | list):
-            return "json " + canonical_json(_normal_value(value))
-    except (ValueError, RecursionError):
-        pass
-    plain = normalise(text)
-    number = _number(plain)
-    return f"text {plain}" if number is None else f"number {number!r}"
+    """The form in which two answers are compared, by what kind of reference there is."""
+    text = text.strip("\n").rstrip()
+    if (asked := numeric.parse(reference)) and (reading := READING.fullmatch(numeric.score(text, *asked)[1])):
+        return f"number {reading[0]}"
+    if reference is None or isinstance(reference, dict):
+        fenced = FENCE.match(text.strip())
+        try:
+            value = json.loads(fenced.group(1) if fenced else text)
+            if isinstance(value, dict | list):
+                return "json " + canonical_json(_normal_value(value, reference))
+        except (ValueError, RecursionError):
+            pass
+    if reference is None:
+        number = numeric.parse(f"{plain(text)} m")  # which takes a number with a unit, so this one is all of the text
+        return f"number {number[0] + 0.0!r}" if number and math.isfinite(number[0]) else f"text {_free(text)}"
+    kept = "".join(filter(str.isalnum, text)) if isinstance(reference, list) else ""
+    return f"text {plain(text)} {kept}"
 
 
-def _normal_value(value: Any) -> Any:
+def _free(text: str) -> str:
+    """Without a reference: a line as a short answer; several, which may be code or verse, all but their ends."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    return "\n".join(lines) if len(lines) > 1 else normalise(text)
+
+
+def _normal_value(value: Any, reference: object) -> Any:
     if isinstance(value, dict):
-        return {name: _normal_value(inner) for name, inner in value.items()}
+        return {name: _normal_value(inner, reference) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_normal_value(inner) for inner in value]
+        return [_normal_value(inner, reference) for inner in value]
     if isinstance(value, str):
-        return normalise(value)
+        return _free(value) if reference is None else normalise(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if isinstance(value, float) and value.is_integer() else value
     return value
-
-
-def _number(text: str) -> float | None:
-    text = text.replace("−", "-")
-    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text):
-        text = text.replace(",", "")
-    value = float(text) if re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII) else math.inf
-    return value + 0.0 if math.isfinite(value) else None  # -0 is 0
 
 
 def _differing(asked: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[tuple[Pair, Differing]]:
@@ -158,8 +187,9 @@ def _differing(asked: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> 
     return list(found.values())
 
 
-def _form(row: Mapping[str, Any]) -> str | None:
-    return None if row["text"] is None else normal(row["text"], row["reference"])
+def _form(row: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    """Answers that the scorer tells apart are not the same, whatever they look like."""
+    return None if row["text"] is None else normal(row["text"], row["reference"]), row["score"]
 
 
 def _shuffled(pairs: Sequence[tuple[Pair, Differing]], seed: int) -> list[tuple[Pair, Differing]]:
@@ -184,9 +214,9 @@ def _both(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Ma
     return [(legacy[number], direct[number]) for number in sorted(set(legacy) & set(direct))]
 
 
-def _models(rows: Sequence[Mapping[str, Any]]) -> set[str]:
-    called = {step["call"]["model"] for row in rows for step in row["steps"] or () if step["call"]}
-    return called | {row["model"] for row in rows if row["model"]}
+def _models(row: Mapping[str, Any]) -> set[str]:
+    called = {step["call"]["model"] for step in row["steps"] or () if step["call"]}
+    return {model for model in (*called, row["model"]) if model}
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
@@ -206,19 +236,17 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _report(directory: Path) -> Mapping[str, Any]:
-    """`report.json`, or {} where the run left none."""
+def _report(file: Path) -> _Report:
+    """What the run's report says; nothing where the run left none. Raises `BadInput` for what is no report."""
     try:
-        report = json.loads((directory / "report.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
-
-
-def _margin(report: Mapping[str, Any]) -> float:
-    margin = report.get("quality", {}).get("margin")
-    return MARGIN if margin is None else float(margin)
-
-
-def _identities(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list(report.get("provenance", {}).get("models", {}).values())
+        return _Report.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return _Report(quality=_Quality(), provenance=_Provenance(models={}))
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror}); it must be a file that may be read") from None
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise BadInput(
+            f"{file} is no report of a comparison: {where or 'it'}: {error.errors()[0]['msg']}; run crossover compare "
+            "again"
+        ) from None

@@ -18,6 +18,8 @@ DEFAULT_SAMPLE: Final = 200
 Choice = Literal["left", "right", "same", "both_bad", "skip"]
 VALUES: Final[Mapping[str, float]] = {"direct": 1.0, "legacy": -1.0, "same": 0.0, "both_bad": 0.0}
 """What each label says of direct less legacy; `skip` says nothing."""
+UNDONE: Final = "undone"
+"""Takes back what was said of a pair before: it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,19 @@ class Labels:
     said: Mapping[int, str]
     sample: int
     damaged: int
+
+    @property
+    def done(self) -> int:
+        """How many pairs of the stated sample were labelled or skipped."""
+        return len(self.said)
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.sample > 0
+
+    @property
+    def skipped(self) -> list[int]:
+        return [place for place, label in self.said.items() if label == "skip"]
 
     @property
     def values(self) -> dict[int, float]:
@@ -39,6 +54,7 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.file = run.directory / "labels.jsonl"
+        self._mine: list[int] = []
         self._places = {pair.request: place for place, pair in enumerate(run.pairs)}
 
     def begin(self, sample: int | None) -> None:
@@ -62,9 +78,14 @@ class Session:
         said, sample = dict[int, str](), 0
         for record in kept.records:
             if "sample" in record:
-                sample = max(sample, int(record["sample"]))
-            elif record.get("pair") in self._places and record.get("label") in (*VALUES, "skip"):
-                said[self._places[record["pair"]]] = record["label"]
+                sample = max(sample, self._size(record["sample"]))
+                continue
+            pair, label = record.get("pair"), record.get("label")
+            place = self._places.get(pair) if isinstance(pair, int) else None
+            if place is not None and label == UNDONE:
+                said.pop(place, None)
+            elif place is not None and place < sample and label in (*VALUES, "skip"):
+                said[place] = label
         return Labels(said, sample, kept.damaged)
 
     def next(self) -> Pair | None:
@@ -91,7 +112,7 @@ class Session:
             "reference": pair.reference,
             "left": left,
             "right": right,
-            "done": len(labels.said),
+            "done": labels.done,
             "sample": labels.sample,
         }
 
@@ -101,9 +122,28 @@ class Session:
         if place is None or place >= self.labels().sample:
             raise BadInput(f"pair {request} is not of the sample")
         left, right = self.sides(self.run.pairs[place])
-        label = {"left": left, "right": right}.get(choice, choice)
+        self._write(request, {"left": left, "right": right}.get(choice, choice))
+        self._mine.append(request)
+
+    def undo(self) -> bool:
+        """Take back the last label that was given here, so that its pair comes next. False where there is none."""
+        if not self._mine:
+            return False
+        self._write(self._mine[-1], UNDONE)
+        self._mine.pop()
+        return True
+
+    def _write(self, request: int, label: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         store.append(self.file, {"pair": request, "label": label, "at": now})
+
+    def _size(self, sample: object) -> int:
+        if type(sample) is int and 0 < sample <= len(self.run.pairs):
+            return sample
+        raise BadInput(
+            f"{self.file}: its sample is {sample!r}; it must be from 1 to {len(self.run.pairs)}; mend the line, "
+            "or move the file away to begin anew"
+        )
 
     def _expected(self) -> dict[str, Any]:
         return {"schema": SCHEMA, "requests_sha256": self.run.digest, "differing": len(self.run.pairs)}

@@ -50,17 +50,21 @@ def read(file: Path, expected: Mapping[str, Any]) -> Kept:
 
 
 def append(file: Path, record: Mapping[str, Any]) -> None:
-    """Write one line through to the disk. A cut-off line before it is ended first."""
+    """Write one line through to the disk. A cut-off line before it is ended first. Raises `BadInput` if it cannot."""
     line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
     try:
         handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            written = os.write(handle, line)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
     except OSError as error:
-        raise BadInput(f"{file} cannot be written ({error.strerror}); the run's directory must be writable") from None
-    try:
-        size = os.fstat(handle).st_size
-        if size and os.pread(handle, 1, size - 1) != b"\n":
-            line = b"\n" + line
-        os.write(handle, line)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        raise BadInput(
+            f"{file} cannot be written ({error.strerror}); the run's directory must be writable and its disk have room"
+        ) from None
+    if written < len(line):
+        raise BadInput(f"{file} took only a part of a line; make room on the disk, then go on: the line is passed over")

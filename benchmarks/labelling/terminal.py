@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import sys
 import textwrap
@@ -16,7 +17,10 @@ from benchmarks.labelling.session import Choice, Session
 from shared.errors import BadInput
 
 KEYS: Final[Mapping[str, Choice]] = {"1": "left", "2": "right", "s": "same", "b": "both_bad", "k": "skip"}
-HELP: Final = "1 left is better, 2 right is better, s same, b both bad, k skip, q quit"
+HELP: Final = "1 left is better, 2 right is better, s same, b both bad, k skip, u undo, q quit"
+QUIET_S: Final = 0.25
+"""Seconds without a key after a pair is shown: keys that were pressed before it, or are still held, say nothing."""
+KEYS_AT_ONCE: Final = 64
 SIDE_BY_SIDE: Final = 80
 """Columns of a terminal that holds two answers beside each other."""
 
@@ -31,14 +35,17 @@ def label(session: Session, sample: int | None) -> None:
     session.begin(sample)
     with _single_keys():
         while pair := session.next():
-            print(render(session.shown(pair), shutil.get_terminal_size().columns))
-            print(HELP, flush=True)
-            key = _key()
-            while key not in KEYS:
+            print(render(session.shown(pair), shutil.get_terminal_size().columns), flush=True)
+            _wait_until_quiet()
+            while (key := _key()) not in KEYS:
                 if key in ("q", "\x04", ""):
                     return
-                key = _key()
-            session.say(pair.request, KEYS[key])
+                if key == "u":
+                    if session.undo():
+                        break
+                    print("nothing to undo: no label was given since this was started")
+            else:
+                session.say(pair.request, KEYS[key])
 
 
 def render(shown: Mapping[str, Any], width: int) -> str:
@@ -80,5 +87,15 @@ def _single_keys() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
+def _wait_until_quiet() -> None:
+    import termios
+
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    while select.select([sys.stdin], [], [], QUIET_S)[0] and os.read(sys.stdin.fileno(), KEYS_AT_ONCE):
+        pass
+
+
 def _key() -> str:
-    return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace").lower()
+    """One key; "" at the end of the input. Several bytes at once are an arrow, a paste or a held key, and no key."""
+    print(HELP, flush=True)
+    return os.read(sys.stdin.fileno(), KEYS_AT_ONCE).decode("ascii", "replace").lower()

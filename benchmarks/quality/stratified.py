@@ -6,22 +6,28 @@ equal pair counting 0. Its variance is the sum of both phases' (Cochran, Samplin
 variance that all labels would leave, estimated by inverse inclusion probabilities (Horvitz and Thompson, 1952), and the
 labels' own, which is gone once every differing pair has one. A pseudo-label of +1 and one of -1 in each phase keep the
 interval from having no width; Student's t takes Satterthwaite's degrees of freedom.
+
+A pair that was drawn and skipped may hold anything, and those who label skip ties more often than others. It counts as
+a tie in the estimate; the interval reaches from the lower end with every skip at -1 to the upper end with every one
+at +1.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from benchmarks.quality.decision import Word, word_of
-from benchmarks.quality.further import POWER
+from benchmarks.quality.further import items_for_equivalence, items_needed
 from benchmarks.quality.interval import CONFIDENCE
 
 LEAST: Final = 2
 """Labels that a stratum needs to stand alone, and groups and labels that an interval needs."""
+TINY: Final = 1e-6
+"""Gaps below this are taken for none: no number of labels would show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,9 @@ class Frame:
 class Estimate:
     """Direct less legacy over all questions, in [-1, 1], with its 95 % interval; None where nothing can be said.
 
-    `labels_needed` are the further ones that would decide with 80 % power if nothing else changed: 0 where it is
-    decided, None where labels for all differing pairs would not do, and only more questions can.
+    `labels_needed` are the further ones that would give the nearest word with 80 % power if nothing else changed, and
+    `labels_for_not_worse` those that would show it to be not worse: 0 where that is decided, None where labels for all
+    differing pairs would not do, and only more questions, or fewer skips, can.
     """
 
     estimate: float | None
@@ -60,42 +67,73 @@ class Estimate:
     not_worse: bool
     reason: str
     labels_needed: int | None
+    labels_for_not_worse: int | None
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def estimate(
-    frame: Frame, labels: Mapping[int, float], *, margin: float, predictions: Sequence[float] | None = None
+    frame: Frame,
+    labels: Mapping[int, float],
+    *,
+    margin: float,
+    skipped: Collection[int] = (),
+    predictions: Sequence[float] | None = None,
 ) -> Estimate:
-    """`labels` has d in [-1, 1] by the pair's place in the frame, of a random sample.
+    """`labels` has d in [-1, 1] by the pair's place in the frame, of a random sample; `skipped` has the rest of it.
 
     With `predictions`, one a pair and made without the labels, only what they are off by is taken from the sample.
     """
-    pairs, n = frame.pairs, frame.questions
-    groups = len(frame.group_sizes)
+    pairs, groups = frame.pairs, len(frame.group_sizes)
+    if len(labels) < LEAST or groups < LEAST:
+        plan = _Plan(_first_planned(frame), 1.0, len(pairs), frame.questions, 0)
+        what = f"{len(labels)} label{'s' * (len(labels) != 1)} on questions of {groups} group{'s' * (groups != 1)}"
+        reason = f"cannot be decided from {what}"
+        needed = plan.labels(_for_a_word(0.0, margin)), plan.labels(_for_not_worse(0.0, margin))
+        return Estimate(None, None, None, "inconclusive", False, reason, *needed)  # noqa: FBT003
     guesses = [0.0] * len(pairs) if predictions is None else predictions
+    ties = losses = gains = _sampled(frame, {**labels, **dict.fromkeys(skipped, 0.0)}, guesses)
+    if skipped:
+        losses, gains = (_sampled(frame, {**labels, **dict.fromkeys(skipped, value)}, guesses) for value in (-1.0, 1.0))
+    theta = ties.mean
+    low, high = max(-1.0, losses.mean - losses.half), min(1.0, gains.mean + gains.half)
+    word, reason = word_of(low, high, theta, margin, None)
+    plan = _Plan(ties.first, ties.spread, len(pairs), frame.questions, len(labels) + len(skipped))
+    unknown = gains.mean - theta
+    needed = (
+        plan.labels(_for_a_word(theta, margin, unknown)) if word == "inconclusive" else 0,
+        plan.labels(_for_not_worse(theta, margin, unknown)) if low <= -margin else 0,
+    )
+    return Estimate(theta, low, high, word, low > -margin, reason, *needed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """A mean over all questions, half its interval, both phases' variance: `first`, and what the labels vary by."""
+
+    mean: float
+    half: float
+    first: float
+    spread: float
+
+
+def _sampled(frame: Frame, labels: Mapping[int, float], guesses: Sequence[float]) -> _Sampled:
+    pairs, n = frame.pairs, frame.questions
     strata = _strata(pairs, labels)
     sizes, taken = Counter(strata), Counter(strata[place] for place in labels)
-    if len(labels) < LEAST or groups < LEAST:
-        needed = _needed(margin, _first_planned(frame), 1.0, len(pairs), n, 0)
-        what = f"{len(labels)} label{'s' * (len(labels) != 1)} on questions of {groups} group{'s' * (groups != 1)}"
-        return Estimate(None, None, None, "inconclusive", False, f"cannot be decided from {what}", needed)  # noqa: FBT003
     off: dict[str, list[float]] = defaultdict(list)
     for place, label in labels.items():
         off[strata[place]].append(pairs[place].share * (label - guesses[place]))
     guessed = math.fsum(pair.share * guess for pair, guess in zip(pairs, guesses, strict=True))
-    theta = (guessed + sum(sizes[name] * sum(each) / taken[name] for name, each in off.items())) / n
+    mean = (guessed + sum(sizes[name] * sum(each) / taken[name] for name, each in off.items())) / n
     rest = sum((value - sum(each) / len(each)) ** 2 for each in off.values() for value in each)
-    spread = (rest + 2) / (len(labels) + 2 - len(off))
+    df = len(labels) + 2 - len(off)
+    spread = (rest + 2) / df
     second = sum(sizes[name] ** 2 * (1 - taken[name] / sizes[name]) / taken[name] for name in off) * spread / n**2
-    first = _first(frame, labels, strata, sizes, taken, theta)
-    half = _quantile(first, groups + 1, second, len(labels) + 2 - len(off)) * math.sqrt(first + second)
-    low, high = max(-1.0, theta - half), min(1.0, theta + half)
-    word, reason = word_of(low, high, theta, margin, None)
-    gap = max(min(abs(theta), abs(margin - abs(theta))), 1e-6)
-    needed = _needed(gap, first, spread, len(pairs), n, len(labels)) if word == "inconclusive" else 0
-    return Estimate(theta, low, high, word, low > -margin, reason, needed)
+    first = _first(frame, labels, strata, sizes, taken, mean)
+    half = _quantile(first, len(frame.group_sizes) + 1, second, df) * math.sqrt(first + second)
+    return _Sampled(mean, half, first, spread)
 
 
 def _strata(pairs: Sequence[Differing], labels: Mapping[int, float]) -> list[str]:
@@ -143,16 +181,42 @@ def _first_planned(frame: Frame) -> float:
     return (sum(pair.share**2 for pair in frame.pairs) + 2) / max(frame.questions, 1) ** 2
 
 
-def _needed(gap: float, first: float, spread: float, differing: int, questions: int, labelled: int) -> int | None:
-    """Solves z^2 (first + (D / N)^2 spread (1 / m - 1 / D)) = gap^2 for m, in labels beyond those there are."""
-    from scipy.stats import norm
+def _for_a_word(theta: float, margin: float, unknown: float = 0.0) -> float | None:
+    """The variance of the mean that gives the nearest word: better or worse, or equivalent. None where none does.
 
-    z = float(norm.ppf((1 + CONFIDENCE) / 2) + norm.ppf(POWER))
-    room = (gap / z) ** 2 - first
-    if room < 0 or not differing:
-        return None
-    total = math.ceil(1 / (room / ((differing / questions) ** 2 * spread) + 1 / differing))
-    return max(min(total, differing) - labelled, 1) if labelled < differing else None
+    `further` counts questions of variance 1, whose mean has 1 over their number. `unknown` is what skips may hide.
+    """
+    needed = []
+    if (gap := abs(theta) - unknown) > TINY:
+        needed.append(items_needed(gap, 0.0, 1.0, 1.0))
+    if margin - unknown - abs(theta) > TINY:
+        needed.append(items_for_equivalence(margin - unknown, theta, 1.0 + theta * theta, 1.0))
+    return 1 / min(needed) if needed else None
+
+
+def _for_not_worse(theta: float, margin: float, unknown: float = 0.0) -> float | None:
+    """The same for an interval above minus the margin."""
+    gap = theta + margin - unknown
+    return 1 / items_needed(gap, 0.0, 1.0, 1.0) if gap > TINY else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What labels cost: both phases' variance by the number of labels, and how many there are."""
+
+    first: float
+    spread: float
+    differing: int
+    questions: int
+    labelled: int
+
+    def labels(self, variance: float | None) -> int | None:
+        """Solves first + (D / N)^2 spread (1 / m - 1 / D) = variance for m, in labels beyond those there are."""
+        if variance is None or not self.differing or (room := variance - self.first) < 0:
+            return None
+        total = math.ceil(1 / (room / ((self.differing / self.questions) ** 2 * self.spread) + 1 / self.differing))
+        still = min(total, self.differing) - self.labelled
+        return max(still, 1) if self.labelled < self.differing else None
 
 
 def _quantile(first: float, first_df: float, second: float, second_df: float) -> float:

@@ -71,7 +71,28 @@ def test_other_sites_cannot_label(site: Site, directory: Path) -> None:
     for path in ("/", "/next"):
         assert site.ask("GET", path, Host="evil.example")[0] == 400
     assert site.ask("POST", "/label", body, X_Token=site.token(), Host="evil.example")[0] == 400
+    for headers in ({}, {"X_Token": "guessed"}):
+        assert site.ask("POST", "/undo", {}, **headers)[0] == 403
     assert (directory / "labels.jsonl").read_bytes() == before
+
+
+def test_a_file_that_was_spoilt_is_named_and_the_page_goes_on(site: Site, directory: Path) -> None:
+    file = directory / "labels.jsonl"
+    before = file.read_text()
+    file.write_text(before.replace('"sample": 4', '"sample": null'))
+    status, text, _ = site.ask("GET", "/next")
+    assert (status, "its sample is None" in text) == (400, True)
+    file.write_text(before)
+    assert site.ask("GET", "/next")[0] == 200
+
+
+def test_the_last_label_can_be_taken_back(site: Site, directory: Path) -> None:
+    token, first = site.token(), json.loads(site.ask("GET", "/next")[1])
+    status, text, _ = site.ask("POST", "/undo", {}, X_Token=token)
+    assert (status, "nothing to undo" in text) == (400, True)
+    site.ask("POST", "/label", {"pair": first["pair"], "choice": "same"}, X_Token=token)
+    assert json.loads(site.ask("POST", "/undo", {}, X_Token=token)[1]) == first
+    assert not Session(read(directory)).labels().said
 
 
 def test_what_is_no_label_is_refused(site: Site, directory: Path) -> None:
@@ -101,11 +122,11 @@ def test_the_page_fits_a_telephone_and_a_keyboard() -> None:
     html = PAGE.read_text()
     assert 'name="viewport"' in html
     assert "@media (max-width: 40rem)" in html
-    assert re.findall(r'data-key="(.)"', html) == ["1", "2", "s", "b", "k"]
+    assert re.findall(r'data-key="(.)"', html) == ["1", "2", "s", "b", "k", "u"]
     assert all(re.sub("<.*?>", "", label).strip() for label in re.findall(r"<button.*?>(.*?)</button>", html))
 
 
-def test_labels_reach_the_file_and_the_figures_come_at_the_end(site: Site, directory: Path) -> None:
+def test_labels_reach_the_file_and_no_figures_are_shown_at_the_end(site: Site, directory: Path) -> None:
     token, done = site.token(), 0
     shown = json.loads(site.ask("GET", "/next")[1])
     while shown["pair"] is not None:
@@ -117,5 +138,7 @@ def test_labels_reach_the_file_and_the_figures_come_at_the_end(site: Site, direc
     assert set(Session(read(directory)).labels().said.values()) == {"direct"}
     site.process.send_signal(signal.SIGINT)
     assert site.process.stdout is not None
-    assert "direct better 4, legacy better 0" in site.process.stdout.read()
+    told = site.process.stdout.read()
+    assert "4 of 4 labelled; --status shows the figures" in told
+    assert "better" not in told
     assert site.process.wait(timeout=20) == 0

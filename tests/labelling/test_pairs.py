@@ -19,6 +19,9 @@ from tests.rows import row
         ("1,000", "1000.0"),
         ('{"a": 1, "b": "X"}', '```json\n{"b": "x", "a": 1.0}\n```'),
         ("-0", "0"),
+        ("1,5", "1.5"),
+        ("3 million", "3,000,000"),
+        ("if x:\n    y\n", "\nif x:\n    y"),
     ],
 )
 def test_equal_in_normal_form(one: str, other: str) -> None:
@@ -27,8 +30,10 @@ def test_equal_in_normal_form(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("yes", "no"), ("1", '"one"'), ('{"a": 1}', '{"a": true}'), ('{"a": 1}', '{"a": "1"}'), ("1,5", "15"), ("", "0")],
-)
+    [("yes", "no"), ("1", '"one"'), ('{"a": 1}', '{"a": true}'), ('{"a": 1}', '{"a": "1"}'), ("1,5", "15"), ("", "0"),
+     ("if x:\n    y\nz", "if x:\n    y\n    z"), ("a\nb", "a b"), ("X = 1\ny", "x = 1\ny"),
+     ('{"a": "x\\n  y"}', '{"a": "x\\ny"}')],
+)  # fmt: skip
 def test_different_in_normal_form(one: str, other: str) -> None:
     assert normal(one) != normal(other)
 
@@ -37,6 +42,26 @@ def test_where_the_reference_is_a_number_only_the_number_counts() -> None:
     assert normal("3 and 4 make 7. Answer: 7", 7) == normal("It is 7", 7)
     assert normal("3 and 4 make 7. Answer: 7") != normal("It is 7")
     assert normal("no idea", 7) != normal("none", 7)
+    assert normal("It is 8", 7) == normal("Answer: 8", 7) != normal("It is 9", 7)
+    assert normal("48/8=6, 48-6", 6) != normal("It is 6", 6)  # the scorer reads no number out of an unfinished sum
+    assert normal("3500 m", "3.5 km") != normal("3500 km", "3.5 km")
+
+
+def test_a_list_of_references_keeps_case_and_articles() -> None:
+    asked = ["We were at the beach."]
+    assert normal("We were at the beach", asked) == normal(" We  were at the beach.", asked)
+    assert normal("We were at the beach.", asked) != normal("we were at the beach.", asked)
+    assert normal("The end", ["x"]) != normal("end", ["x"])
+    assert normal("Polite.", "polite") == normal("polite", "polite")
+
+
+def test_answers_that_the_scorer_tells_apart_are_not_equal(tmp_path: Path) -> None:
+    from benchmarks.report.document import write_rows
+
+    rows = [row(arm, 0, text="yes", score=score) for arm, score in (("legacy", 1.0), ("direct", 0.0))]  # type: ignore[arg-type]
+    rows += [row(arm, 1, "b", text="yes") for arm in ("legacy", "direct")]
+    write_rows(tmp_path, rows)
+    assert [(pair.item, pair.rule) for pair in read(tmp_path).pairs] == [("a", -1.0)]
 
 
 def test_repeated_requests_with_the_same_answers_are_one_pair(tmp_path: Path) -> None:
@@ -87,6 +112,23 @@ def test_bad_input_says_what_to_do(tmp_path: Path) -> None:
     (differing(tmp_path / "torn", 2) / "requests.jsonl").write_text('{"request": 0}\n')
     with pytest.raises(BadInput, match="line 1 is no row"):
         read(tmp_path / "torn")
+
+
+@pytest.mark.parametrize(
+    ("report", "says"),
+    [
+        ('{"quality": null, "provenance": {"models": {}}}', "quality"),
+        ('{"quality": {"margin": 0.02}, "provenance": null}', "provenance"),
+        ('{"quality": {"margin": "wide"}, "provenance": {"models": {}}}', "quality.margin"),
+        ("[]", "it:"),
+        ("{", "it:"),
+    ],
+)
+def test_a_spoilt_report_is_named(tmp_path: Path, report: str, says: str) -> None:
+    differing(tmp_path, 2)
+    (tmp_path / "report.json").write_text(report)
+    with pytest.raises(BadInput, match=f"report.json is no report of a comparison: {says}"):
+        read(tmp_path)
 
 
 def test_questions_without_texts_are_left_out_and_counted(tmp_path: Path) -> None:

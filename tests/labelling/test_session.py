@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from benchmarks.labelling import store
 from benchmarks.labelling.pairs import read
 from benchmarks.labelling.session import Session
-from benchmarks.labelling.status import document
+from benchmarks.labelling.status import document, text
 from shared.errors import BadInput
 from tests.labelling.runs import differing
 
@@ -68,6 +69,79 @@ def test_a_skipped_pair_is_not_asked_again_and_says_nothing(tmp_path: Path) -> N
     session.say(session.run.pairs[0].request, "skip")
     assert session.next() == session.run.pairs[1]
     assert session.labels().values == {}
+
+
+def test_nothing_is_decided_before_the_stated_sample_is_complete(tmp_path: Path) -> None:
+    session = begun(differing(tmp_path, 30), 20)
+    planned = document(session.run, session.labels())
+    assert (planned["complete"], planned["word"]) == (False, None)
+    for pair in session.run.pairs[:19]:
+        session.say(pair.request, "left" if session.sides(pair)[0] == "direct" else "right")
+    told = document(session.run, session.labels())
+    assert (told["estimate"], told["complete"], told["reason"]) == (1.0, False, "not yet: 19 of 20 labelled")
+    for field in ("word", "not_worse", "labels_needed", "labels_for_not_worse"):
+        assert told[field] is None
+    said = text(told)
+    assert "direct less legacy, provisional: +100.0 points" in said
+    assert "no longer blind" in said
+    assert not re.search("better, worse|to show|: better|not worse", said)
+    session.say(session.run.pairs[19].request, "same")
+    told = document(session.run, session.labels())
+    assert (told["complete"], told["word"], told["not_worse"]) == (True, "better", True)
+    assert "not worse than the margin of 2 points: yes" in text(told)
+
+
+def test_an_undecided_sample_says_which_size_would_decide_and_what(tmp_path: Path) -> None:
+    session = begun(differing(tmp_path, 400, equal=2600), 30)
+    for place, pair in enumerate(session.run.pairs[:30]):
+        session.say(
+            pair.request,
+            "same" if place % 6 else ("left", "right")[session.sides(pair).index(("legacy", "direct")[place % 12 > 0])],
+        )
+    told = document(session.run, session.labels())
+    said = text(told)
+    assert told["word"] == "inconclusive"
+    assert "not worse than the margin of 2 points: not shown" in said
+    for name, field in (("not worse", "labels_for_not_worse"), ("better, worse or equivalent", "labels_needed")):
+        needed = told[field]
+        size = rf"\(--sample {30 + needed}\)"
+        assert re.search(rf"to show {name} at 2 points, with 80 % power: about {needed} more labels {size}", said)
+
+
+def test_skips_widen_the_interval_and_are_counted(tmp_path: Path) -> None:
+    session = begun(differing(tmp_path, 40, equal=40), 40)
+    for place, pair in enumerate(session.run.pairs):
+        session.say(pair.request, "skip" if place % 2 else "left" if session.sides(pair)[0] == "direct" else "right")
+    told = document(session.run, session.labels())
+    assert (told["complete"], told["word"], told["estimate"]) == (True, "inconclusive", 0.25)
+    assert told["low"] < 0.0 < 0.5 < told["high"]
+    assert "skipped: 20; they may hold anything" in text(told)
+
+
+def test_undo_asks_the_pair_again_and_only_what_was_said_here(tmp_path: Path) -> None:
+    session = begun(differing(tmp_path, 5))
+    assert not session.undo()
+    session.say(session.run.pairs[0].request, "same")
+    assert not begun(tmp_path).undo()
+    session.say(session.run.pairs[1].request, "skip")
+    assert session.undo()
+    assert session.next() == session.run.pairs[1]
+    assert session.undo()
+    assert session.labels().said == {}
+    assert len(session.file.read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize("sample", ["null", "0", "true", '"5"', "6"])
+def test_a_spoilt_sample_is_named(tmp_path: Path, sample: str) -> None:
+    session = begun(differing(tmp_path, 5))
+    session.file.write_text(session.file.read_text().replace('"sample": 5', f'"sample": {sample}'))
+    with pytest.raises(BadInput, match="its sample is"):
+        session.labels()
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(BadInput, match=r"/dev/full cannot be written \(No space left on device\)"):
+        store.append(Path("/dev/full"), {"pair": 1})
 
 
 def test_the_sample_is_stated_and_can_only_grow(tmp_path: Path) -> None:

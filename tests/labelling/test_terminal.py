@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -23,12 +24,13 @@ SHOWN = {
 
 
 def test_keys_in_a_terminal_become_labels(tmp_path: Path) -> None:
+    """An arrow, a paste and a held key say nothing, nor does x; u takes the last label back."""
     differing(tmp_path, 8)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "benchmarks", "label", str(tmp_path)]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as run:
         os.close(theirs)
-        for keys in (b"1", b"xs", b"b", b"k", b"q"):  # x is none and does nothing
+        for keys in (b"u", b"1", b"\x1b[B", b"1111111", b"\x1b[1~", b"x", b"s", b"b", b"k", b"u", b"s", b"q"):
             _until(ours, b"q quit")
             os.write(ours, keys)
         seen = b""
@@ -42,8 +44,11 @@ def test_keys_in_a_terminal_become_labels(tmp_path: Path) -> None:
     labels = list(Session(read(tmp_path)).labels().said.values())
     assert len(labels) == 4
     assert labels[0] in ("legacy", "direct")
-    assert labels[1:] == ["same", "both_bad", "skip"]
-    assert b"3 labelled, 1 skipped" in seen
+    assert labels[1:] == ["same", "both_bad", "same"]
+    lines = [json.loads(line)["label"] for line in (tmp_path / "labels.jsonl").read_text().splitlines()[1:]]
+    assert lines[3:] == ["skip", "undone", "same"]
+    assert b"4 of 8 labelled; --status shows the figures" in seen
+    assert b"points" not in seen
 
 
 def _until(terminal: int, text: bytes) -> None:
