@@ -192,7 +192,11 @@ class MiniLm:
         self._tokenizer.no_truncation()
 
     def encode(self, text: str) -> Vector | None:
-        """The mean of the token vectors, normalised."""
+        """The mean of the token vectors, normalised; None, too, for what is no text in UTF-8."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return None
         tokens = self._tokenizer.encode(text).ids
         if len(tokens) > self._WINDOW_TOKENS:
             return None

@@ -43,7 +43,7 @@ class Judged:
     """What the cache makes of a pair. None where it serves nothing at any threshold.
 
     `is_exact`: the key is the same. `gated` is the likeness, in [0, 1], by the second gate; `encoder` the cosine of the
-    last messages whatever words and conversation say: the cache without that gate. `seconds` is one look-up.
+    last messages where all before them is equal: the cache without that gate. `seconds` is one look-up.
     """
 
     is_exact: bool
@@ -54,6 +54,7 @@ class Judged:
 
 def read(file: Path) -> list[Pair]:
     """The pairs of a CSV file. Raises `BadInput` naming line and column."""
+    csv.field_size_limit(1 << 24)  # prompts can be long
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened, strict=True)
@@ -92,10 +93,15 @@ def _request(cell: str) -> Request:
     text = cell.strip()
     if not text:
         raise ValueError("it is empty")
+    if not text.isascii():
+        text.encode()  # half of a surrogate pair is no text
     messages = [Message("user", text)]
     if text.startswith("[") and isinstance(given := _json(text), list):
+        for each in given:
+            if extra := set(each) - {"role", "content"}:
+                raise ValueError(f"a message has {', '.join(sorted(extra))}, which no request of ours has")
         messages = [Message(each["role"], each["content"]) for each in given]
-    if messages[-1].role != "user":
+    if not messages or messages[-1].role != "user":
         raise ValueError("the last message is not the user's")
     return Request(tuple(messages))
 
@@ -125,6 +131,8 @@ def _judge(pair: Pair, cache: AnswerCache, encoder: Encoder, likeness: Likeness)
     found = list(index.find(cache.partition(pair.b), pair.b))
     seconds = time.perf_counter() - begun
     one, other = (encoder.encode(each.messages[-1].content) for each in (pair.a, pair.b))
+    if pair.a.messages[:-1] != pair.b.messages[:-1]:
+        one = None
     return Judged(
         cache.key(pair.a) == cache.key(pair.b),
         found[0][1] if found else None,

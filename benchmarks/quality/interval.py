@@ -27,7 +27,7 @@ def share(right: Sequence[bool], groups: Sequence[Hashable]) -> Interval:
     n = len(right) / design_effect([float(each) for each in right], groups)
     centre = (p + t * t / (2 * n)) / (1 + t * t / n)
     half = t / (1 + t * t / n) * math.sqrt(p * (1 - p) / n + t * t / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, centre - half) if p > 0 else 0.0, min(1.0, centre + half) if p < 1 else 1.0
 
 
 def difference(values: Sequence[float], groups: Sequence[Hashable], weights: Sequence[float] | None = None) -> Interval:
