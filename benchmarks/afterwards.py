@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchmarks import run
 from benchmarks.budget import Budget, why_not_again
@@ -27,23 +27,27 @@ from legacy_pipeline.classifier import question
 from shared.errors import BadInput, MissingRecording
 from shared.files import replacing
 
-
-class Open(Protocol):
-    """Opens the system of an arm afresh, with its cache in `scratch`."""
-
-    async def __call__(self, arm: Arm, scratch: Path) -> Target: ...
+Open = Callable[[Arm, Path], Awaitable[Target]]
+"""Opens the system of an arm afresh, with its cache in a folder."""
 
 
 @dataclass(slots=True)
 class Afterwards:
-    """What was found; None where there is nothing to go by. `notes` say why, `interrupted` that it was cut short."""
+    """What was found; None where there is nothing to go by. `notes` say why, `interrupted` where it was cut short.
+
+    `unattributed` is the first reason why a request is; `same_model`: direct's model is legacy's large one;
+    `noise_reasons` say why an arm's noise is not measured, "" where it is.
+    """
 
     counterfactuals: dict[Name, list[Row]] = field(default_factory=dict)
+    unattributed: str = ""
+    same_model: bool = False
+    noise_reasons: dict[Arm, str] = field(default_factory=lambda: dict.fromkeys(ARMS, "the run was cut short"))
     attribution: dict[str, Any] | None = None
     routing: dict[str, Any] | None = None
     noise: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    interrupted: str = ""
 
 
 async def look(
@@ -62,18 +66,31 @@ async def look(
     Money is what the budget has left; what it does not reach for stays unattributed, or not measured.
     """
     found, arms = Afterwards(), by_arm(rows)
+    scored = [{row.asked.number for row in arms[arm] if row.score} for arm in ARMS]
+    measured = not any(row.text_missing for row in rows) and bool(scored[0] & scored[1])
+    once = "asked once, see --repeats" if repeats == 1 else "cut short" if measured else "quality is not measured"
+    found.noise_reasons = {arm: why_not_again(scenario, arm) or once for arm in ARMS}
     budget.release()
+    phase = "while the causes were looked for"
     try:
         if not isinstance(scenario.legacy, Legacy):
-            found.notes.append("unattributed: the target exposes no steps")
-        elif not any(row.text_missing for row in rows) and all(any(row.score for row in arms[arm]) for arm in ARMS):
+            found.notes.append(f"unattributed: {attribution.UNASKED.format(scenario.legacy.kind)}")
+        elif measured:
             await _attribute(found, scenario, workload, rows, direct, budget, scratch)
-        if repeats > 1:
+        phase = "during the repeats"
+        if repeats > 1 and measured:
             await _repeat(found, scenario, workload, rows, budget, scratch, repeats, reopen)
+        elif repeats > 1:
+            found.notes.append("nobody was asked again: quality is not measured, so its noise cannot be either")
     except asyncio.CancelledError:
-        found.interrupted = True
+        found.interrupted = f"interrupted {phase}"
     if found.counterfactuals:
-        found.attribution = attribution.measure(arms["legacy"], arms["direct"], found.counterfactuals)
+        found.attribution = attribution.measure(
+            arms["legacy"], arms["direct"], found.counterfactuals,
+            reason=found.unattributed or found.interrupted, same_model=found.same_model,
+        )  # fmt: skip
+    if found.attribution and (lost := found.attribution["unattributed"]):
+        found.notes.append(f"{lost} requests unattributed: {found.attribution['reason']}")
     return found
 
 
@@ -97,8 +114,12 @@ async def _attribute(
     arms = by_arm(rows)
     async with aclosing(Counterfactuals(scenario, workload, scratch, budget)) as asking:
         found.counterfactuals = asking.found
-        with Progress("counterfactuals", len(arms["legacy"])) as progress:
-            await asking.answer(arms["legacy"], arms["direct"], direct, progress.step)
+        found.same_model = direct.identities.get("call") == asking.parts.large.identity
+        try:
+            with Progress("counterfactuals", len(arms["legacy"])) as progress:
+                await asking.answer(arms["legacy"], arms["direct"], direct, progress.step)
+        finally:
+            found.unattributed = asking.reason
         found.routing = await _routing(asking.parts, workload, arms["legacy"])
 
 
@@ -125,9 +146,7 @@ async def _repeat(
 ) -> None:  # fmt: skip
     arms = by_arm(rows)
     stream = [row.asked for row in arms["legacy"]]
-    reasons = {arm: why_not_again(scenario, arm) for arm in ARMS}
-    found.notes += [f"noise floor of {arm} not measured: {reason}" for arm, reason in reasons.items() if reason]
-    again = [arm for arm in ARMS if not reasons[arm]]
+    again = [arm for arm in ARMS if not why_not_again(scenario, arm)]
     runs: dict[Arm, list[Sequence[Row]]] = {arm: [arms[arm]] if arm in again else [] for arm in ARMS}
     with Progress("repeats", len(again) * (repeats - 1) * len(stream)) as progress:
         try:
@@ -137,7 +156,13 @@ async def _repeat(
                     runs[arm].append(await _once(scenario, workload, stream, target, budget, progress.step))
         except (run.BudgetReached, BadInput) as cut:
             found.notes.append(f"the noise floor rests on whole runs only; one of {arm} was cut short ({cut})")
-    found.noise = noise.measure(runs)
+        finally:
+            found.noise = noise.measure(runs)
+            for arm in again:
+                if found.noise and found.noise[arm]:
+                    found.noise_reasons[arm] = ""
+                elif len(runs[arm]) > 1:
+                    found.noise_reasons[arm] = "no request was answered in every run"
 
 
 async def _once(

@@ -161,7 +161,8 @@ def estimate(scenario: Scenario, questions: Workload, stream: Sequence[Asked], r
             f"{usage.output_tokens:>12,} {dollars:>12}"
         )
     lines += [f"{arm}: a log, nobody is asked" for arm in scenario.logs]
-    lines.append(f"together: {'not known' if total is None else f'about ${total:.4f}'}, retries aside")
+    dollars = "not known" if total is None else f"about ${total:.4f}"
+    lines.append(f"together: {dollars}, retries aside" if budget.calls else "nobody is asked")
     return "\n".join(lines)
 
 

@@ -44,13 +44,16 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--limit", type=_count, metavar="N", help="answer only the first N requests")
     compare.add_argument("--seed", type=int, metavar="N", help="seed of the traffic")
     compare.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where the report goes")
+    compare.add_argument(
+        "--repeats", type=_count, default=1, metavar="N", help="ask each system everything N times, for its noise floor"
+    )
     compare.add_argument("--dry-run", action="store_true", help="estimate calls, tokens and dollars; ask nobody")
     compare.add_argument("--max-usd", type=_dollars, metavar="USD", help="stop before more than this is spent")
     compare.set_defaults(run=_compare)
 
     explain = commands.add_parser("explain", help="tell one request's whole story from a report")
     explain.add_argument("directory", type=Path, metavar="DIR", help="a directory that compare wrote")
-    explain.add_argument("request", metavar="ID", help="a request's number, or an item's id")
+    explain.add_argument("request", metavar="ID", help="a request's number, an item's id, or a kind such as misroute")
     explain.set_defaults(run=_explain)
 
     serve = commands.add_parser("serve", help="serve a pipeline over an OpenAI-compatible API")
@@ -110,13 +113,38 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--quality-loss", type=float, default=0.02, metavar="Q", help="score that routing may lose")
     train.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder (default: the built-in one)")
     train.set_defaults(run=_classifier_train)
+    evaluate = actions.add_parser("evaluate", help="judge it on a table of two models' outcomes, beside other routers")
+    evaluate.add_argument("file", type=Path, metavar="FILE", help="CSV, JSON Lines, JSON or Parquet, by its ending")
+    for name, text in (
+        ("prompt", "column of the questions"),
+        ("small", "column of the small model's outcomes: true, false, 0..1"),
+        ("large", "column of the large model's outcomes"),
+    ):
+        evaluate.add_argument(f"--{name}", required=True, metavar="COL", help=text)
+    evaluate.add_argument("--group", metavar="COL", help="topics or tasks: only to report, nothing is trained on them")
+    evaluate.add_argument("--direct", metavar="COL", help="outcomes of one model that could answer alone")
+    evaluate.add_argument("--small-again", metavar="COL", help="outcomes of a second run of the small model")
+    evaluate.add_argument("--large-again", metavar="COL", help="outcomes of a second run of the large model")
+    evaluate.add_argument("--cv", type=_count, default=5, metavar="K", help="folds (default: 5)")
+    evaluate.add_argument("--json", action="store_true", help="print the figures as JSON")
+    evaluate.set_defaults(run=_classifier_evaluate)
+    calibrate = actions.add_parser("calibrate", help="choose the threshold on your own traffic for a stated quality")
+    calibrate.add_argument("log", type=Path, metavar="LOG", help="a table of questions and both models' outcomes")
+    calibrate.add_argument("--quality", type=float, required=True, metavar="Q", help="mean score to keep, 0..1")
+    for name in ("prompt", "small", "large"):
+        calibrate.add_argument(f"--{name}", default=name, metavar="COL", help=f"column (default: {name})")
+    calibrate.add_argument("--group", metavar="COL", help="rows alike here are right or wrong together (a user)")
+    calibrate.add_argument(
+        "--scenario", type=Path, metavar="FILE", help="whose classifier is set (default: crossover.toml)"
+    )
+    calibrate.set_defaults(run=_classifier_calibrate)
 
     importing = commands.add_parser("import", help="make a workload, or a log, out of a table or a gateway's log")
     importing.add_argument("file", type=Path, metavar="FILE", help="CSV, JSON Lines, JSON or Parquet, by its ending")
     importing.add_argument("--out", type=Path, metavar="DIR", help="the folder to make (default: FILE's name, here)")
     importing.add_argument("--prompt", metavar="COL", help="column of the questions; a.b for b within a")
     importing.add_argument("--reference", metavar="COL", help="column of the right answers")
-    importing.add_argument("--scorer", metavar="S", help="label, numeric, short_answer or json_fields")
+    importing.add_argument("--scorer", metavar="S", help="label, numeric, short_answer, json_fields or grammar")
     for name in ("small", "large", "direct"):
         importing.add_argument(f"--{name}", metavar="COL", help=f"outcomes of the {name} model: true, false, 0..1")
         importing.add_argument(f"--{name}-text", metavar="COL", help=f"answers of the {name} model, to be scored")
@@ -132,6 +160,27 @@ def _parser() -> argparse.ArgumentParser:
     drift.add_argument("--json", action="store_true", help="print the figures as JSON")
     drift.add_argument("--out", type=Path, metavar="DIR", help="write drift.json there")
     drift.set_defaults(run=_drift)
+
+    label = commands.add_parser("label", help="compare the answers that differ, blind, where no reference tells")
+    label.add_argument("directory", type=Path, metavar="RUN", help="a directory that compare wrote")
+    label.add_argument("--sample", type=_count, metavar="N", help="how many differing pairs to draw (default: 200)")
+    label.add_argument("--page", action="store_true", help="label in the browser, on a page of this machine alone")
+    label.add_argument("--judge", metavar="M", help=f"have a model compare every differing pair: {MODEL_HELP}")
+    label.add_argument("--max-usd", type=_dollars, metavar="USD", help="stop the judge before more than this is spent")
+    label.add_argument("--status", action="store_true", help="print what the labels say; reading it ends blindness")
+    label.add_argument("--json", action="store_true", help="with --status: print the figures as JSON")
+    label.set_defaults(run=_label)
+
+    cache = commands.add_parser("cache", help="judge the semantic cache on pairs of requests")
+    steps = cache.add_subparsers(metavar="ACTION", required=True)
+    evaluate = steps.add_parser("evaluate", help="hits and false hits, with the second gate and without")
+    evaluate.add_argument("--pairs", type=Path, metavar="FILE", help="CSV with columns a,b,same (default: built-in)")
+    evaluate.add_argument("--max-false", type=float, default=0.01, metavar="S", help="share of false hits allowed")
+    evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    evaluate.set_defaults(run=_cache_evaluate)
+    train = steps.add_parser("train", help="make the weights of the second gate again")
+    train.add_argument("--pairs", type=Path, metavar="FILE", help="CSV with columns a,b,same (default: built-in)")
+    train.set_defaults(run=_cache_train)
 
     workload = commands.add_parser("workload", help="look into a workload")
     steps = workload.add_subparsers(metavar="ACTION", required=True)
@@ -181,8 +230,8 @@ def _compare(args: argparse.Namespace) -> int:
         limit=args.limit, seed=args.seed,
     )  # fmt: skip
     if args.dry_run:
-        return compare.dry_run(chosen)
-    return compare.compare(chosen, args.out, max_usd=args.max_usd)
+        return compare.dry_run(chosen, args.repeats)
+    return compare.compare(chosen, args.out, max_usd=args.max_usd, repeats=args.repeats)
 
 
 def _explain(args: argparse.Namespace) -> int:
@@ -252,6 +301,24 @@ def _classifier_train(args: argparse.Namespace) -> int:
     return training.train(args.small, args.large, args.quality_loss, args.workload)
 
 
+def _classifier_evaluate(args: argparse.Namespace) -> int:
+    from benchmarks import evaluating
+
+    columns = evaluating.Columns(
+        args.prompt, args.small, args.large, args.group, args.direct, args.small_again, args.large_again
+    )
+    return evaluating.evaluate(args.file, columns, args.cv, as_json=args.json)
+
+
+def _classifier_calibrate(args: argparse.Namespace) -> int:
+    from benchmarks import calibrating
+
+    return calibrating.calibrate(
+        args.log, args.quality, prompt=args.prompt, small=args.small, large=args.large, group=args.group,
+        scenario=args.scenario,
+    )  # fmt: skip
+
+
 def _import(args: argparse.Namespace) -> int:
     from benchmarks.workloads import importing
     from benchmarks.workloads.from_table import NAMES, Columns
@@ -273,6 +340,27 @@ def _drift(args: argparse.Namespace) -> int:
     from benchmarks.quality import drift
 
     return drift.run(args.timeline, seed=args.seed, as_json=args.json, out=args.out)
+
+
+def _label(args: argparse.Namespace) -> int:
+    from benchmarks.labelling import command
+
+    return command.run(
+        args.directory, sample=args.sample, page=args.page, judge=args.judge, max_usd=args.max_usd, show=args.status,
+        as_json=args.json,
+    )  # fmt: skip
+
+
+def _cache_evaluate(args: argparse.Namespace) -> int:
+    from benchmarks.quality import cache_evaluating
+
+    return cache_evaluating.run(args.pairs, max_false=args.max_false, as_json=args.json)
+
+
+def _cache_train(args: argparse.Namespace) -> int:
+    from benchmarks.quality import cache_training
+
+    return cache_training.run(args.pairs)
 
 
 def _workload_tables(args: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from benchmarks.progress import Progress
 from benchmarks.quality import outcome
 from benchmarks.report import document, terminal
 from benchmarks.rows import Row
-from benchmarks.scenario import ARMS, Arm, Http, Python, Scenario, own_price
+from benchmarks.scenario import ARMS, Arm, Http, Legacy, Python, Scenario, own_price
 from benchmarks.targets import log
 from benchmarks.targets.builtin import check_place, open_target, recording_file
 from benchmarks.targets.target import Target
@@ -163,7 +163,7 @@ async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: 
                 reopen=lambda arm, folder: open_arm(arm, scenario, questions, folder),
             )  # fmt: skip
         if after.interrupted:
-            asking.stopped, asking.code = "interrupted", 130
+            asking.stopped, asking.code = after.interrupted, 130
     if after.attribution:
         write_counterfactuals(out, after.counterfactuals)
     report = document.build(
@@ -177,7 +177,8 @@ async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: 
         attribution=after.attribution,
         routing=after.routing,
         noise=after.noise,
-        notes=after.notes,
+        noise_reasons=after.noise_reasons,
+        notes=[*_unmatched(scenario, questions), *after.notes],
     )
     document.write_report(out, report)
     print(terminal.table(report))
@@ -217,6 +218,15 @@ async def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget:
             if asking.rows:  # whatever went wrong, what was answered is kept
                 document.write_rows(out, asking.rows)
     return asking
+
+
+def _unmatched(scenario: Scenario, questions: Questions) -> list[str]:
+    """The note that a semantic cache has nothing to do, where it has."""
+    chosen = scenario.legacy
+    tasks = {asked.item.task for asked in questions.stream}
+    if not isinstance(chosen, Legacy) or not chosen.settings.semantic or chosen.settings.semantic_tasks & tasks:
+        return []
+    return [f"the semantic cache matches nothing: semantic_tasks names none of the tasks {', '.join(sorted(tasks))}"]
 
 
 def _asked_of_both(rows: Sequence[Row]) -> list[Row]:

@@ -590,6 +590,12 @@ def _check_logs(scenario: Scenario, source: TomlSource) -> None:
         raise source.error(
             ("traffic", keys[0]), f"a log is the traffic, with the repeats that it has; leave out {', '.join(keys)}"
         )
+    if scenario.quality.scorer == "outcome":
+        raise source.error(
+            ("quality", "scorer"),
+            "outcome is for imported tables of graded outcomes; choose label, numeric, short_answer, json_fields or "
+            "grammar, or leave it out",
+        )
     for kind, place in scenario.places.items():
         if place.startswith("recorded:"):
             raise source.error(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.budget import Budget
-from benchmarks.compare import compare
+from benchmarks.compare import compare, dry_run
 from benchmarks.run import BudgetReached
 from benchmarks.scenario import Scenario, load
 from benchmarks.workloads import workload
@@ -85,3 +85,12 @@ def test_of_two_paid_arms_that_run_one_after_the_other_the_first_leaves_the_seco
         budget.check_call(request, ("legacy", "small"))
     budget.spend_call(request, ("legacy", "small"), None)
     assert budget.spent_usd > 0.1  # a call that came to nothing may have been charged
+
+
+def test_a_dry_run_of_two_logs_asks_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = json.dumps({"id": "1", "input": "?", "output": "yes", "expected": "yes"})
+    (tmp_path / "log.jsonl").write_text(line + "\n")
+    log = 'kind = "log"\npath = "log.jsonl"\n'
+    (tmp_path / "crossover.toml").write_text(f"[legacy]\n{log}[direct]\n{log}")
+    assert dry_run(load(tmp_path / "crossover.toml")) == 0
+    assert capsys.readouterr().out.endswith("\nnobody is asked\n")

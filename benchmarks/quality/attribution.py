@@ -23,6 +23,8 @@ NAMES: Final[tuple[Name, ...]] = ("no_cache", "always_large", "large_with_cache"
 HITS: Final = ("cache", "similar")
 KINDS: Final = ("stale_hit", "false_hit", "misroute", "lucky_route", "backend_loss", "backend_gain")
 WORST: Final = 10
+UNASKED: Final = "legacy is of kind {}: its models cannot be asked otherwise"
+"""Why another system than the built-in one is not attributed."""
 EQUAL: Final = 1e-9
 """Scores closer than this are the same score."""
 Kinds = tuple[str, str, str]
@@ -42,13 +44,20 @@ class Parts:
 
 
 def measure(
-    legacy: Sequence[Row], direct: Sequence[Row], counterfactuals: Mapping[Name, Sequence[Row]]
+    legacy: Sequence[Row],
+    direct: Sequence[Row],
+    counterfactuals: Mapping[Name, Sequence[Row]],
+    *,
+    reason: str = "",
+    same_model: bool = False,
 ) -> dict[str, Any] | None:
     """The effects on the mean of direct - legacy over all requests scored in both arms; None where there is none.
 
-    A request without all three counterfactual answers is unattributed: it is part of no effect, and what it adds to
-    the difference is `unattributed_points`, so that the sum still holds. The intervals hold jointly for the effects
-    and the total, 95 %: over requests for this traffic, over groups of questions for `questions_like_these`.
+    A request without all three counterfactual answers is unattributed, for `reason`: it is part of no effect, and what
+    it adds to the difference is `unattributed_points`, so that the sum still holds. Then there are no intervals, and no
+    effects either where none is attributed. Else the intervals hold jointly for the effects and the total, 95 %: over
+    questions, each with all its requests, for this traffic, since an answer drawn once is served to the repeats; over
+    groups of questions for `questions_like_these`. `same_model`: direct's model is legacy's large one.
     """
     if any(row.text_missing for row in (*legacy, *direct)):
         return None
@@ -65,18 +74,20 @@ def measure(
         "unattributed_points": [0.0 if part else each for part, each in zip(parts, differences, strict=True)],
         "total": differences,
     }
-    share = 1 / len(both)
+    lost = parts.count(None)
+    none = lost == len(parts)
+    other = [None if none else sum(part.router_first[n] for part in parts if part) / len(parts) for n in (0, 1)]
+    means = _means(effects, [row.asked.item.id for row in both], lost, none=none)
     return {
-        **_means(effects, range(len(both))),
-        "questions_like_these": _by_item(both, effects),
-        "router_first": {
-            "routing": sum(part.router_first[0] for part in parts if part) * share,
-            "cache": sum(part.router_first[1] for part in parts if part) * share,
-            "backend": sum(effects["backend"]) * share,
-        },
+        **means,
+        "questions_like_these": _by_item(both, effects, lost, none=none),
+        "router_first": {"routing": other[0], "cache": other[1], "backend": means["backend"]},
         "cache_parts": _split(parts, 0, ("stale_hit", "false_hit", "harmless_hit"), effects["cache"]),
         "routing_parts": _split(parts, 1, ("misroute", "lucky_route", "unavoidable"), effects["routing"]),
-        "unattributed": parts.count(None),
+        "requests": len(both),
+        "unattributed": lost,
+        "reason": reason if lost else "",
+        "same_model": same_model,
         "worst": _worst(both, parts),
     }
 
@@ -85,7 +96,9 @@ def kinds_of(effects: tuple[float, float, float], *, hit: str, small: bool) -> K
     """`hit` is the kind of step that found the answer, "cache" or "similar", or ""; `small`: the small model answers
     where the cache does not; `effects` are those of cache, routing and backend.
 
-    An exact hit that scores otherwise than a fresh answer is stale, one on a similar question is false.
+    An exact hit that scores otherwise than a fresh answer is called stale: within one run, which nothing changes, it is
+    one on another model's answer, such as the large one's for a small one that failed. One on a similar question is
+    false.
     """
     cache, routing, backend = (0 if abs(effect) <= EQUAL else effect for effect in effects)
     found = ("false_hit" if hit == "similar" else "stale_hit") if cache else "harmless_hit"
@@ -119,17 +132,23 @@ def _parts(
     return parts
 
 
-def _means(effects: Mapping[str, Sequence[float]], groups: Sequence[Hashable]) -> dict[str, Any]:
-    """Means of the effects and their joint intervals, which one request or group alone cannot have."""
-    means = {name: sum(values) / len(values) for name, values in effects.items() if name != "total"}
+def _means(
+    effects: Mapping[str, Sequence[float]], groups: Sequence[Hashable], lost: int, *, none: bool
+) -> dict[str, Any]:
+    """Means of the effects and their joint intervals, which one group alone cannot have, nor effects with gaps."""
+    means: dict[str, float | None] = {
+        name: sum(values) / len(values) for name, values in effects.items() if name != "total"
+    }
     named = {name: effects[name] for name in ("cache", "routing", "backend", "total")}
-    if len(set(groups)) < 2:
+    if none:
+        means |= dict.fromkeys(("cache", "routing", "backend"))
+    if lost or len(set(groups)) < 2:
         return {**means, "intervals": {name: {"low": None, "high": None} for name in named}}
     joint = max_t.intervals(named, groups)
     return {**means, "intervals": {name: {"low": low, "high": high} for name, (low, high) in joint.items()}}
 
 
-def _by_item(rows: Sequence[Row], effects: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+def _by_item(rows: Sequence[Row], effects: Mapping[str, Sequence[float]], lost: int, *, none: bool) -> dict[str, Any]:
     """The same with each question counted once, by its mean over the times it was asked."""
     groups = {row.asked.item.id: row.asked.item.group for row in rows}
     times = Counter(row.asked.item.id for row in rows)
@@ -139,7 +158,7 @@ def _by_item(rows: Sequence[Row], effects: Mapping[str, Sequence[float]]) -> dic
         for row, value in zip(rows, values, strict=True):
             sums[row.asked.item.id] += value
         of_items[name] = [total / times[item] for item, total in sums.items()]
-    return _means(of_items, list(groups.values()))
+    return _means(of_items, list(groups.values()), lost, none=none)
 
 
 def _split(
@@ -150,7 +169,9 @@ def _split(
     return {
         name: {
             "requests": kinds.count(name),
-            "effect": sum(value for kind, value in zip(kinds, values, strict=True) if kind == name) / len(values),
+            "effect": sum(value for kind, value in zip(kinds, values, strict=True) if kind == name) / len(values)
+            if any(parts)
+            else None,
         }
         for name in names
     }

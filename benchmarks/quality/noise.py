@@ -14,7 +14,8 @@ def measure(runs: Mapping[Arm, Sequence[Sequence[Row]]]) -> dict[str, Any] | Non
     """The noise floor: the larger one of the two arms'. None where neither was asked the same requests twice.
 
     An arm's is the largest difference between the mean scores of any two of its runs, each question counted once, over
-    the requests scored in all of them; `flipped` is the share of those requests whose score was not the same in all.
+    the requests answered and scored in all of them; `flipped` is the share of those requests whose score was not the
+    same in all, `failed` counts the requests that failed in at least one run.
     """
     arms: dict[str, Any] = {arm: _of(each) for arm, each in runs.items()}
     floors = [found["difference"] for found in arms.values() if found]
@@ -22,7 +23,7 @@ def measure(runs: Mapping[Arm, Sequence[Sequence[Row]]]) -> dict[str, Any] | Non
 
 
 def _of(runs: Sequence[Sequence[Row]]) -> dict[str, Any] | None:
-    scores = [{row.asked.number: row.score.value for row in rows if row.score} for rows in runs]
+    scores = [{row.asked.number: row.score.value for row in rows if row.score and not row.error} for rows in runs]
     if len(scores) < 2 or not (common := set.intersection(*(set(each) for each in scores))):
         return None
     items: dict[str, list[int]] = {}
@@ -33,6 +34,7 @@ def _of(runs: Sequence[Sequence[Row]]) -> dict[str, Any] | None:
     return {
         "runs": len(runs),
         "requests": len(common),
+        "failed": len({row.asked.number for rows in runs for row in rows if row.error}),
         "difference": max(abs(one - other) for one, other in combinations(means, 2)),
         "flipped": sum(len({each[number] for each in scores}) > 1 for number in common) / len(common),
     }

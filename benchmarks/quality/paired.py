@@ -1,9 +1,9 @@
 """How good each pipeline's answers are, whether the difference is real, and on which tasks.
 
-Two questions, never mixed. *This traffic*: these questions, as often as they were asked; the interval is that of more
-requests to the same catalogue. *Questions like these*: future questions of the same kind, each counted once, with
-paraphrases of one question kept together; more requests do not narrow it, and the verdict rests on it. Beside it
-stands the same with each question weighing as much as it was asked.
+Two questions, never mixed. *This traffic*: these questions, as often as they were asked; all requests of one question
+are kept together, since an answer drawn once is served to its repeats. *Questions like these*: future questions of the
+same kind, each counted once, with paraphrases of one question kept together; more requests do not narrow it, and the
+verdict rests on it. Beside it stands the same with each question weighing as much as it was asked.
 """
 
 from __future__ import annotations
@@ -92,10 +92,12 @@ def _of(items: Mapping[Arm, Items], margin: float, floor: float | None) -> dict[
 
 
 def _this_traffic(rows: Mapping[Arm, Sequence[Row]]) -> dict[str, float | None]:
-    """Requests are alike and independent here: the interval is about more requests to these very questions."""
+    """Questions are independent, their requests are not: one draw of a model may have answered them all."""
     direct = {row.asked.number: row.score.value for row in rows["direct"] if row.score}
-    values = [direct[row.asked.number] - row.score.value for row in rows["legacy"] if row.score] if direct else []
-    return _estimate(values, range(len(values)))
+    both = [
+        (row.asked.item.id, row.score.value, direct[row.asked.number]) for row in rows["legacy"] if row.score and direct
+    ]
+    return _estimate([after - before for _, before, after in both], [item for item, _, _ in both])
 
 
 def _traffic_weighted(legacy: Sequence[Row], items: Mapping[Arm, Items]) -> dict[str, float | None]:

@@ -21,7 +21,7 @@ from benchmarks.latency import percentiles
 from benchmarks.maintenance import surface
 from benchmarks.quality import paired
 from benchmarks.rows import Row, by_arm
-from benchmarks.scenario import ARMS, Scenario
+from benchmarks.scenario import ARMS, Arm, Scenario
 from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload
 from shared.contract import Standing
@@ -46,17 +46,20 @@ def build(
     attribution: Mapping[str, Any] | None = None,
     routing: Mapping[str, Any] | None = None,
     noise: Mapping[str, Any] | None = None,
+    noise_reasons: Mapping[Arm, str],
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time.
 
-    `attribution`, `routing` and `noise` are what their measures found, None where there was nothing to go by.
+    `attribution`, `routing` and `noise` are what their measures found, None where there was nothing to go by;
+    `noise_reasons` say why an arm's noise is not measured, "" where it is.
     """
     arms = by_arm(rows)
     parts = {
         "maintenance": _maintenance(scenario),
         "quality": {
             **paired.measure(arms, margin=scenario.quality.margin, noise=noise),
+            "noise_reasons": dict(noise_reasons),
             "attribution": attribution,
             "routing": routing,
         },

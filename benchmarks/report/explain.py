@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.quality.attribution import EQUAL, HITS, KINDS, kinds_of
+from benchmarks.quality.attribution import EQUAL, HITS, KINDS, UNASKED, kinds_of
 from benchmarks.report.document import COUNTERFACTUALS
 from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.rows import CALLS
@@ -21,11 +21,23 @@ WORDS: Final = {
     "always_large": "always large, no cache",
     "large_with_cache": "always large, with cache",
 }
+CAUSES: Final = {
+    "stale_hit": "hit on another model's answer",
+    "false_hit": "false hit",
+    "misroute": "misroute",
+    "lucky_route": "lucky route",
+    "backend_loss": "backend",
+    "backend_gain": "backend",
+}
+AGAIN: Final = "run crossover compare again"
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a report's directory holds. `report` is {} where the run left none, `others` where nothing is attributed."""
+    """What a report's directory holds. `report` is {} where the run left none, or none that can be read.
+
+    `others` are the counterfactual rows by request and name, of those that have all three with a score.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     others: Mapping[int, Mapping[str, Mapping[str, Any]]]
@@ -50,9 +62,11 @@ def explain(directory: Path, asked: str) -> int:
 
 
 def _worst(told: Told, kind: str, directory: Path) -> int:
-    attribution = told.report.get("quality", {}).get("attribution")
-    if attribution is None:
-        raise BadInput(f"{directory} attributes nothing, so it has no {kind}; compare with a built-in legacy")
+    if not told.report:
+        raise BadInput(f"{directory} has no report.json that can be read; {AGAIN}")
+    attribution = told.report["quality"]["attribution"]
+    if attribution is None or attribution["cache"] is None:
+        raise BadInput(f"{directory} attributes nothing, so it has no {kind}: {_unattributed(told.report)}")
     numbers = attribution["worst"][kind]
     many = (
         f"the {len(numbers)} worst questions" if len(numbers) > 1 else "the only question" if numbers else "no question"
@@ -75,22 +89,37 @@ def _request(told: Told, number: int) -> str:
     if others:
         lines += ["", *(f"{WORDS[name]}: {_said(row)} ({_scored(row)}, {_who(row)})" for name, row in others.items())]
     if len(pair) == 2:
-        lines += ["", f"cause: {cause(pair['legacy'], pair['direct'], others)}"]
+        lines += ["", f"cause: {cause(pair['legacy'], pair['direct'], others, _unattributed(told.report))}"]
     also = sorted({row["request"] for row in told.rows if row["item"] == first["item"]} - {number})
     if also:
         lines.append(f"also asked as request {', '.join(map(str, also))}")
     return "\n".join(lines)
 
 
-def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which component makes the two scores differ. `others` are the request's counterfactual rows by name."""
+def _unattributed(report: Mapping[str, Any]) -> str:
+    """Why a request has no cause: the report's own first reason, else that its counterfactual rows are not there."""
+    if not report:
+        return f"there is no report.json that can be read; {AGAIN}"
+    if (kind := _kind("legacy", report)) != "builtin":
+        return UNASKED.format(kind)
+    attribution = report["quality"]["attribution"]
+    if attribution is None:
+        return "the run was cut short, or quality is not measured"
+    return attribution["reason"] or f"its rows in {COUNTERFACTUALS} are missing; {AGAIN}"
+
+
+def cause(
+    legacy: Mapping[str, Any], direct: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]], why: str
+) -> str:
+    """Which component makes the two scores differ. `others` are the request's counterfactual rows by name.
+
+    `why` is the reason where there are none.
+    """
     if legacy["score"] is None or direct["score"] is None:
         return f"not known: {legacy['reason'] if legacy['score'] is None else direct['reason']}"
     if not others:
         if legacy["score"] == direct["score"]:
             return "no difference in score"
-        exposed = legacy["steps"] is not None
-        why = "its counterfactual answers could not be had" if exposed else "the target exposes no steps"
         better, worse = (legacy, direct) if legacy["score"] > direct["score"] else (direct, legacy)
         did = f"{better['arm']} did better, {_who(better)} scored {better['score']:g}, {_who(worse)} {worse['score']:g}"
         return f"unattributed: {why}; {did}"
@@ -102,8 +131,7 @@ def cause(legacy: Mapping[str, Any], direct: Mapping[str, Any], others: Mapping[
     )
     between = (legacy, no_cache), (no_cache, large), (large, direct)
     told = [
-        f"{'backend' if kind.startswith('backend') else kind.replace('_', ' ')}: {_who(one)} scored {one['score']:g}, "
-        f"{_who(other)} {other['score']:g}"
+        f"{CAUSES[kind]}: {_who(one)} scored {one['score']:g}, {_who(other)} {other['score']:g}"
         for kind, effect, (one, other) in zip(kinds_of(effects, hit=hit, small=small), effects, between, strict=True)
         if abs(effect) > EQUAL
     ]
@@ -114,12 +142,13 @@ def _who(row: Mapping[str, Any]) -> str:
     if row["error"]:
         return "no answer"
     kinds = {step["kind"]: step["outcome"] for step in row["steps"] or ()}
+    model = row["model"] or "a model that is not told"
     if "ok" in (kinds.get("cache"), kinds.get("similar")):
-        return f"{row['model']} from the cache"
+        return f"{model} from the cache"
     for kind in CALLS:
         if kinds.get(kind) == "ok":
-            return f"{row['model']} ({kind})"
-    return row["model"] or "a model that is not told"
+            return f"{model} ({kind})"
+    return model
 
 
 def _said(row: Mapping[str, Any]) -> str:
@@ -181,14 +210,18 @@ def _kind(arm: str, report: Mapping[str, Any]) -> str | None:
 def _read(directory: Path) -> Told:
     others: dict[int, dict[str, Mapping[str, Any]]] = {}
     rows, beside = _rows(directory / "requests.jsonl"), directory / COUNTERFACTUALS
-    for row in _rows(beside) if beside.is_file() else ():
-        others.setdefault(row["request"], {})[row["arm"]] = row
+    for row in _rows(beside) if beside.is_file() and beside.stat().st_size else ():
+        if row["score"] is not None:
+            others.setdefault(row["request"], {})[row["arm"]] = row
+    whole = {number: found for number, found in others.items() if set(found) == set(WORDS)}
     try:
         report = json.loads((directory / "report.json").read_bytes())
-        report["standing"], report["provenance"]["scenario"], report["provenance"]["prices"], report["quality"]
+        report["standing"], report["provenance"]["scenario"], report["provenance"]["prices"]
+        if attribution := report["quality"]["attribution"]:
+            attribution["cache"], attribution["reason"], [attribution["worst"][kind] for kind in KINDS]
     except (OSError, ValueError, TypeError, KeyError):
         report = {}
-    return Told(rows, others, report)
+    return Told(rows, whole, report)
 
 
 def _rows(file: Path) -> Sequence[dict[str, Any]]:

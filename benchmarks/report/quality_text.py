@@ -7,7 +7,7 @@ from typing import Any, Final
 
 Table = list[tuple[str, str, str, str]]
 PARTS: Final = (
-    ("cache_parts", "stale_hit", "legacy", "stale hits"),
+    ("cache_parts", "stale_hit", "legacy", "hits on another model's answer"),
     ("cache_parts", "false_hit", "legacy", "false hits"),
     ("routing_parts", "misroute", "legacy", "misroutes"),
     ("routing_parts", "lucky_route", "legacy", "lucky routes"),
@@ -78,6 +78,10 @@ def _attribution(quality: Mapping[str, Any]) -> Iterator[str]:
     found = quality["attribution"]
     if found is None:
         return
+    lost, requests = found["unattributed"], found["requests"]
+    if lost == requests:
+        yield f"Why: nothing could be attributed, {lost} requests: {found['reason']}."
+        return
     said = []
     for group, part, arm, name in PARTS:
         effect = found[group][part]["effect"]  # what legacy loses raises direct - legacy
@@ -86,14 +90,15 @@ def _attribution(quality: Mapping[str, Any]) -> Iterator[str]:
     if abs(found["backend"]) >= LEAST:
         said.append(
             f"direct {'loses' if found['backend'] < 0 else 'gains'} {abs(found['backend']) * 100:.1f} by its model "
-            "against always large"
+            f"against always large{' (same model: what differs is chance)' * found['same_model']}"
         )
-    if found["unattributed"]:
-        said.append(
-            f"{found['unattributed_points'] * 100:+.1f} are unattributed: the counterfactual answers to "
-            f"{found['unattributed']} requests could not be had"
-        )
-    yield f"Why, in this traffic: {'; '.join(said) or 'no part has an effect'}."
+    over = ""
+    if lost:
+        over = f", over {requests - lost} of {requests} requests"
+        said.append(f"{points(found['unattributed_points'])} are unattributed, {lost} requests: {found['reason']}")
+    yield f"Why, in this traffic{over}: {'; '.join(said) or 'no part has an effect'}."
+    if lost:
+        yield "The effects have no intervals: the requests that could not be attributed need not be like the others."
     between = found["intervals"]
     if between["cache"]["low"] is None:
         return
@@ -102,6 +107,8 @@ def _attribution(quality: Mapping[str, Any]) -> Iterator[str]:
         for name in ("cache", "routing", "backend")
     )
     yield f"Effects on direct - legacy, jointly 95 %: {effects}."
+    if any(part["requests"] for part in found["cache_parts"].values()):
+        yield "Nothing ages within one run; what stale answers cost as things change, crossover drift shows."
     other = found["router_first"]
     if any(abs(other[name] - found[name]) >= LEAST for name in ("cache", "routing")):
         yield f"Router first, then cache: routing {points(other['routing'])}, cache {points(other['cache'])}."
@@ -121,13 +128,21 @@ def _tasks(quality: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _noise(quality: Mapping[str, Any]) -> Iterator[str]:
-    found = quality["noise_floor"]
+    found, why = quality["noise_floor"], quality["noise_reasons"]
     if found is None:
-        yield "Noise floor: not measured (no system was asked twice; recorded answers repeat exactly)."
-    else:
-        lacking = [arm for arm in ("legacy", "direct") if found[arm] is None]
-        also = f" ({lacking[0]}'s own is not measured)" if lacking else ""
-        yield f"Noise floor: {found['floor'] * 100:.1f} points between two runs of one system{also}."
+        told = why["legacy"] if why["legacy"] == why["direct"] else "; ".join(f"{arm}: {why[arm]}" for arm in why)
+        yield f"Noise floor: not measured ({told})."
+        return
+    told = f"Noise floor: {found['floor'] * 100:.1f} points between two runs of one system"
+    if any(found[arm] and found[arm]["runs"] == 2 for arm in ("legacy", "direct")):
+        told += " (two runs are one draw of it; more --repeats tell more)"
+    for arm in ("legacy", "direct"):
+        if mine := found[arm]:
+            told += f"; {mine['flipped']:.1%} of {arm}'s answers changed their score"
+            told += f", {mine['failed']} requests failed in some run" if mine["failed"] else ""
+        else:
+            told += f"; {arm}'s own is not measured ({why[arm]})"
+    yield f"{told}."
 
 
 def _counts(quality: Mapping[str, Any]) -> str:

@@ -6,14 +6,18 @@ behind a real cache. The pipeline does not know. It is asked only where the outc
 did: a request that missed the cache has its own answer as the one without cache, and one that the large model answered
 has it as the large model's.
 
-A model that the run has asked the same question already is not asked again: its answer is used, the latest one given up
-to that request. So chance between two samples of one model is not booked as an effect of a component, and an exact hit
-is stale only where another model would answer now; how answers age as things change, `crossover drift` tells. What is
-missing, mostly the large model's answers to questions routed to the small one, is asked after both arms are done, one
-request after another; on a paid model that costs money, within the run's bound, and is no cost of either arm. Where
-such a call fails, or could pass the bound, the answer is not known and the request stays unattributed.
+A model that the run has asked the same question already is not asked again: legacy's own answer is used, the latest one
+given up to that request, and where legacy has none but direct has the same model, the earliest of direct's. So chance
+between two samples of one model is no effect of the cache or the router, and an exact hit scores otherwise only where
+another model would answer now; how answers age as things change, `crossover drift` tells. What is missing, mostly the
+large model's answers to questions routed to the small one, is asked after both arms are done, one request after
+another; on a paid model that costs money, within the run's bound, and is no cost of either arm. Where such a call
+fails, or could pass the bound, the answer is not known and the request stays unattributed. A request without a score in
+both arms is not asked: nothing can be told from it.
 
-A limit, stated: in the cache behind the router an answer ages by the time this takes, not by that of the run.
+Limits, stated. Direct samples anew each time it is asked, so where its model is legacy's large one the backend effect
+is the chance between its answers and the one taken here. In the cache behind the router an answer ages by the time
+this takes, not by that of the run.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from legacy_pipeline.cache import AnswerCache, Cached, NotStored
 from legacy_pipeline.pipeline import LegacyPipeline
 from shared.backends.recorded import recording_key
 from shared.contract import Backend, Completion, Identity, Request
-from shared.errors import BackendRefused, BadInput, MissingRecording
+from shared.errors import BackendRefused, BadInput, CrossoverError, MissingRecording
 from shared.pricing import UNKNOWN
 
 Known = dict[tuple[Identity, str], Completion]
@@ -60,18 +64,18 @@ class NoCache(AnswerCache):
 
 @dataclass(slots=True)
 class RememberingBackend:
-    """A backend that is asked only what is not known, and at most until it has failed `ALIKE` times in a row.
+    """A backend asked only what is not known, and not again where `ALIKE` requests failed and no answer is known.
 
-    `allow` may raise `BudgetReached` before a call; `spend` is told what came of it, None for nothing. `missing` is
-    set where an answer was wanted and could not be had; `refused` has every call fail, for a request whose answer is
-    known to have failed.
+    `allow` may raise `BudgetReached` before a call; `spend` is told what came of it, None for nothing. `missing` says
+    why an answer that was wanted could not be had; `refused` has every call fail, for a request whose answer is known
+    to have failed.
     """
 
     backend: Backend
     known: Known
     allow: Callable[[Request], None]
     spend: Callable[[Request, Completion | None], None]
-    missing: bool = False
+    missing: str = ""
     refused: bool = False
     _failures: int = field(default=0, init=False)
 
@@ -85,23 +89,32 @@ class RememberingBackend:
             raise BackendRefused(f"{self.identity.model} gave no answer to this request")
         if key in self.known:
             return self.known[key]
-        self.missing, completion = True, None
-        if self._failures >= ALIKE:
-            raise BackendRefused(f"{self.identity.model} was not asked again after {ALIKE} failures in a row")
+        first, self.missing = not self.missing, f"{self.identity.model} gave no answer in time"
+        try:
+            self.known[key] = completion = await self._ask(request, first=first)
+        except CrossoverError as error:
+            self.missing = str(error)
+            raise
+        self.missing = ""
+        return completion
+
+    async def _ask(self, request: Request, *, first: bool) -> Completion:
+        """`first`: it is no second try of the same request."""
+        if first and self._failures >= ALIKE and not any(who == self.identity for who, _ in self.known):
+            raise BackendRefused(f"{self.identity.model} was not asked again after its first {ALIKE} requests failed")
         try:
             self.allow(request)
         except BudgetReached as reached:
             raise BackendRefused(str(reached)) from None
-        self._failures += 1
+        completion = None
+        self._failures += first
         try:
             completion = await self.backend.complete(request)
         except MissingRecording:  # says nothing about the next question
-            self._failures = 0
+            self._failures -= first
             raise
         finally:
             self.spend(request, completion)
-        self.missing, self._failures = False, 0
-        self.known[key] = completion
         return completion
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
@@ -116,7 +129,8 @@ class RememberingBackend:
 class Counterfactuals:
     """The counterfactual pipelines of a scenario whose legacy arm is built in, ready to be asked. The caller closes it.
 
-    `found` holds the answers, None of a request's or all three. Raises `BadInput` where a model cannot be had.
+    `found` holds the answers, None of a request's or all three, and `reason` why the first that has none has none.
+    Raises `BadInput` where a model cannot be had.
     """
 
     def __init__(self, scenario: Scenario, workload: Workload, scratch: Path, budget: Budget) -> None:
@@ -148,17 +162,22 @@ class Counterfactuals:
             name: BuiltinTarget("legacy", pipeline, PRICES, self._models) for name, pipeline in pipelines.items()
         }
         self.found: dict[Name, list[Row]] = {name: [] for name in pipelines}
+        self.reason = ""
 
     async def answer(
         self, legacy: Sequence[Row], direct: Sequence[Row], asked: Target, done: Callable[[], None]
     ) -> None:
-        """The counterfactuals of all requests, in their order, into `found`. `asked` is the direct arm's target."""
+        """The counterfactuals of all requests scored in both arms, in their order, into `found`.
+
+        `asked` is the direct arm's target.
+        """
+        scored = {row.asked.number for row in direct if row.score}
         for rows, identities in ((reversed(direct), asked.identities), (reversed(legacy), self._models)):
             for row in rows:  # backwards, so that the earliest answer stands until a later one is reached
                 self._remember(row, identities)
         for row in legacy:
             self._remember(row, self._models)
-            if answers := await self._of(row):
+            if row.score and row.asked.number in scored and (answers := await self._of(row)):
                 for name, answer in answers.items():
                     self.found[name].append(replace(answer, latency_s=None, overhead_s=None, cost_usd=None))
             done()
@@ -177,12 +196,15 @@ class Counterfactuals:
         return None if cached is None else {"no_cache": no_cache, "always_large": large, "large_with_cache": cached}
 
     async def _ask(self, name: Name, row: Row) -> Row | None:
-        self._small.missing = self._large.missing = False
+        self._small.missing = self._large.missing = ""
+        answer, why = None, ""
         try:
             answer = await ask(row.asked, row.request, self._targets[name], self._workload)
-        except (MissingRecording, BadInput):  # a recording that lacks it, or holds what cannot be scored
-            return None
-        return None if self._small.missing or self._large.missing else answer
+        except (MissingRecording, BadInput) as error:  # a recording that lacks it, or holds what cannot be scored
+            why = str(error)
+        why = self._small.missing or self._large.missing or why
+        self.reason = self.reason or why
+        return None if why else answer
 
     def _remember(self, row: Row, identities: Mapping[str, Identity]) -> None:
         if row.calls:

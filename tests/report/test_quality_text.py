@@ -11,6 +11,8 @@ from benchmarks.report import quality_text
 from benchmarks.scenario import ARMS
 from tests.rows import row
 
+REASONS = {"legacy": "recorded answers repeat exactly", "direct": "asked once, see --repeats"}
+
 
 def told(pairs: list[tuple[float, float]], **given: Any) -> tuple[dict[str, Any], str]:
     """A report's quality of one question a pair of scores, and its text."""
@@ -18,7 +20,7 @@ def told(pairs: list[tuple[float, float]], **given: Any) -> tuple[dict[str, Any]
         arm: [row(arm, number, f"q{number}", score=pair[place]) for number, pair in enumerate(pairs)]
         for place, arm in enumerate(ARMS)
     }
-    quality = measure(arms) | {"attribution": None, "routing": None} | given
+    quality = measure(arms) | {"attribution": None, "routing": None, "noise_reasons": REASONS} | given
     return quality, "\n".join(quality_text.lines(quality))
 
 
@@ -56,9 +58,21 @@ def test_one_question_is_not_enough() -> None:
 
 
 def test_noise_floor() -> None:
-    assert "Noise floor: not measured" in told([(1.0, 1.0)] * 9)[1]
-    _, text = told([(1.0, 1.0)] * 9, noise_floor={"floor": 0.012, "legacy": None, "direct": {}})
-    assert "Noise floor: 1.2 points between two runs of one system (legacy's own is not measured)." in text
+    assert (
+        "Noise floor: not measured (legacy: recorded answers repeat exactly; direct: asked once, see --repeats)."
+        in told([(1.0, 1.0)] * 9)[1]
+    )
+    alike = dict.fromkeys(REASONS, "asked once, see --repeats")
+    assert "not measured (asked once, see --repeats)." in told([(1.0, 1.0)] * 9, noise_reasons=alike)[1]
+    mine = {"runs": 2, "requests": 9, "failed": 3, "difference": 0.012, "flipped": 0.25}
+    _, text = told([(1.0, 1.0)] * 9, noise_floor={"floor": 0.012, "legacy": None, "direct": mine})
+    assert (
+        "Noise floor: 1.2 points between two runs of one system (two runs are one draw of it; more --repeats tell "
+        "more); legacy's own is not measured (recorded answers repeat exactly); 25.0% of direct's answers changed "
+        "their score, 3 requests failed in some run."
+    ) in text
+    both = {"floor": 0.012, "legacy": mine | {"runs": 3, "failed": 0}, "direct": mine | {"runs": 3}}
+    assert "one draw" not in told([(1.0, 1.0)] * 9, noise_floor=both)[1]
 
 
 ATTRIBUTION = {
@@ -77,32 +91,53 @@ ATTRIBUTION = {
     },
     "intervals": {name: {"low": -0.05, "high": 0.05} for name in ("cache", "routing", "backend", "total")},
     "router_first": {"routing": 0.013, "cache": 0.004, "backend": -0.031},
+    "requests": 500,
     "unattributed": 0,
+    "reason": "",
+    "same_model": False,
 }
 
 
 def test_the_difference_is_laid_at_its_causes() -> None:
     _, text = told([(1.0, 1.0)] * 9, attribution=ATTRIBUTION)
     assert (
-        "Why, in this traffic: legacy loses 0.4 points by stale hits; legacy loses 1.8 points by misroutes; legacy "
-        "gains 0.5 points by lucky routes; direct loses 3.1 by its model against always large."
+        "Why, in this traffic: legacy loses 0.4 points by hits on another model's answer; legacy loses 1.8 points by "
+        "misroutes; legacy gains 0.5 points by lucky routes; direct loses 3.1 by its model against always large."
     ) in text
+    assert "Nothing ages within one run; what stale answers cost as things change, crossover drift shows." in text
     assert "routing +1.3 [-5.0, +5.0]" in text
     assert "Router first" not in text, "both orders agree"
 
 
 def test_the_other_order_is_told_where_it_matters() -> None:
-    other = ATTRIBUTION | {"router_first": {"routing": 0.010, "cache": 0.007, "backend": -0.031}, "unattributed": 3}
-    other |= {"unattributed_points": -0.02}
+    other = ATTRIBUTION | {"router_first": {"routing": 0.010, "cache": 0.007, "backend": -0.031}}
     _, text = told([(1.0, 1.0)] * 9, attribution=other)
     assert "Router first, then cache: routing +1.0, cache +0.7." in text
-    assert "-2.0 are unattributed: the counterfactual answers to 3 requests could not be had" in text
+
+
+NOTHING = {name: {"low": None, "high": None} for name in ("cache", "routing", "backend", "total")}
+
+
+def test_what_is_unattributed_has_its_reason_and_leaves_no_intervals() -> None:
+    lost = {"unattributed": 3, "unattributed_points": -0.02, "reason": "the model is down", "intervals": NOTHING}
+    _, text = told([(1.0, 1.0)] * 9, attribution=ATTRIBUTION | lost)
+    assert "Why, in this traffic, over 497 of 500 requests: legacy loses" in text
+    assert "; -2.0 are unattributed, 3 requests: the model is down.\nThe effects have no intervals: " in text
+    assert "jointly" not in text
+    lost = dict.fromkeys(("cache", "routing", "backend")) | lost | {"unattributed": 500}
+    _, text = told([(1.0, 1.0)] * 9, attribution=ATTRIBUTION | lost)
+    assert "Why: nothing could be attributed, 500 requests: the model is down." in text
+    assert "legacy loses" not in text
+
+
+def test_between_two_answers_of_one_model_there_is_chance() -> None:
+    _, text = told([(1.0, 1.0)] * 9, attribution=ATTRIBUTION | {"same_model": True})
+    assert "direct loses 3.1 by its model against always large (same model: what differs is chance)." in text
 
 
 def test_of_one_request_the_causes_have_no_intervals() -> None:
-    nothing = {name: {"low": None, "high": None} for name in ("cache", "routing", "backend", "total")}
-    _, text = told([(1.0, 1.0)], attribution=ATTRIBUTION | {"intervals": nothing})
-    assert "legacy loses 0.4 points by stale hits" in text
+    _, text = told([(1.0, 1.0)], attribution=ATTRIBUTION | {"intervals": NOTHING})
+    assert "legacy loses 0.4 points by hits on another model's answer" in text
     assert "jointly" not in text
 
 
