@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_keys_in_a_terminal_become_labels(tmp_path: Path) -> None:
 def _until(terminal: int, text: bytes) -> None:
     seen = b""
     while text not in seen:
+        assert select.select([terminal], [], [], 60)[0], f"{seen!r}"
         seen += os.read(terminal, 1)
 
 
