@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from benchmarks import rivals
 from benchmarks.evaluation_text import lines
-from benchmarks.outcomes import Outcomes, need_difference, read
+from benchmarks.outcomes import Outcomes, need_difference, need_questions, read
 from benchmarks.progress import Progress
 from benchmarks.quality import routing
 from benchmarks.targets.builtin import artefact_file
@@ -70,25 +71,27 @@ def measure(file: Path, columns: Columns, folds: int) -> dict[str, Any]:
     roles = {"small": columns.small, "large": columns.large, "direct": columns.direct,
              "small_again": columns.small_again, "large_again": columns.large_again}  # fmt: skip
     table = read(file, columns.prompt, {role: name for role, name in roles.items() if name}, columns.group)
-    need_difference(table, file, 4 * FOLDS * folds)
+    need_questions(table, file, 4 * FOLDS * folds)
+    need_difference(table, file)
     fold_of = assign(table.same, folds)
     predicted = _cross_validated(table, fold_of)
     small, large = table.scores["small"], table.scores["large"]
     routers = {"classifier": predicted.gains, **_rivals(table, fold_of)}
     known = {name: each for name, each in routers.items() if each is not None}
     figures, apart = routing.compare(known, small, large, table.same, fold_of)
-    document: dict[str, Any] = {"table": _about(table, folds)}
+    document: dict[str, Any] = {"table": _about(table, fold_of)}
     for name, gains in routers.items():
         if gains is None:
             document[name] = None
             continue
         document[name] = {
             **figures[name].document(),
-            "within_group_apgr": _within(gains, table, fold_of),
+            **_within(gains, table, fold_of),
             "classifier_is_above_by": apart.get(name),
         }
+    document["label_noise_ceiling"] = _ceiling(table)
     document["classifier"] |= {
-        "calibration_error": calibration_error(predicted.gains, _gains(table), BINS),
+        **_calibration(predicted.gains, table),
         "ms_per_prompt_p50": float(np.quantile(predicted.seconds, 0.5)) * 1000,
         "ms_per_prompt_p99": float(np.quantile(predicted.seconds, 0.99)) * 1000,
     }
@@ -105,8 +108,9 @@ def assign(same: Sequence[str], folds: int) -> list[int]:
     return [fold[each] for each in same]
 
 
-def _gains(table: Outcomes) -> list[float]:
-    return [after - before for before, after in zip(table.scores["small"], table.scores["large"], strict=True)]
+def _gains(table: Outcomes, run: str = "") -> list[float]:
+    pairs = zip(table.scores["small" + run], table.scores["large" + run], strict=True)
+    return [after - before for before, after in pairs]
 
 
 def _cross_validated(table: Outcomes, fold_of: Sequence[int]) -> _Predicted:
@@ -135,10 +139,7 @@ def _cross_validated(table: Outcomes, fold_of: Sequence[int]) -> _Predicted:
 def _rivals(table: Outcomes, fold_of: Sequence[int]) -> dict[str, list[float] | None]:
     """The order that each other router would put the questions in; None where it was not measured."""
     gains, groups = _gains(table), table.groups
-    again = None
-    if "small_again" in table.scores:
-        pairs = zip(table.scores["small_again"], table.scores["large_again"], strict=True)
-        again = [large - small for small, large in pairs]
+    again = _gains(table, "_again") if "small_again" in table.scores else None
     return {
         "random": [0.0] * len(table),
         "length": [float(len(prompt)) for prompt in table.prompts],
@@ -147,7 +148,7 @@ def _rivals(table: Outcomes, fold_of: Sequence[int]) -> dict[str, list[float] | 
         "group_mean": None if groups is None else rivals.group_means(gains, groups, fold_of),
         "built_in_artefact": _built_in(table.prompts),
         "oracle": gains,
-        "label_noise_ceiling": again,
+        "second_run": again,
     }
 
 
@@ -169,37 +170,84 @@ def _built_in(prompts: Sequence[str]) -> list[float] | None:
     return [classifier.gain(("", prompt)) for prompt in prompts]
 
 
-def _within(gains: Sequence[float], table: Outcomes, fold_of: Sequence[int]) -> float | None:
-    if table.groups is None:
+def _within(gains: Sequence[float], table: Outcomes, fold_of: Sequence[int]) -> dict[str, float | None]:
+    found: routing.Figure = (None, None)
+    if table.groups is not None:
+        found = routing.within(
+            gains, table.scores["small"], table.scores["large"], _cells(table.groups, fold_of), table.same
+        )
+    return _flat("within_group_apgr", found)
+
+
+def _cells(groups: Sequence[str], fold_of: Sequence[int]) -> list[tuple[str, int]]:
+    return list(zip(groups, fold_of, strict=True))
+
+
+def _flat(name: str, figure: routing.Figure) -> dict[str, float | None]:
+    point, ends = figure
+    low, high = ends or (None, None)
+    return {name: point, f"{name}_low": low, f"{name}_high": high}
+
+
+def _ceiling(table: Outcomes) -> dict[str, float | None] | None:
+    if "small_again" not in table.scores:
         return None
-    cells = list(zip(table.groups, fold_of, strict=True))
-    return routing.within(gains, table.scores["small"], table.scores["large"], cells)
+    return _flat("apgr", routing.ceiling(_gains(table), _gains(table, "_again"), table.same))
 
 
-def _about(table: Outcomes, folds: int) -> dict[str, Any]:
+def _calibration(predicted: Sequence[float], table: Outcomes) -> dict[str, float | None]:
+    """The calibration error, with its interval by the basic bootstrap (Davison, Hinkley 1997): 2 * error - percentile.
+
+    A mean of absolute distances is above the truth, the more so the fewer the rows, and a resample's is by as much
+    again above the table's: so the percentiles are turned about the table's error. The ends are not below 0, and they
+    hold the error itself.
+    """
+    gains = _gains(table)
+    error = calibration_error(predicted, gains, BINS)
+    bins = np.zeros(len(gains), dtype=np.intp)
+    bins[np.argsort(predicted, kind="stable")] = np.arange(len(gains)) * BINS // len(gains)
+    apart = np.array(predicted) - np.array(gains)
+    _, ends = routing.bounded(
+        lambda weights: float(np.abs(np.bincount(bins, weights * apart)).sum() / weights.sum()), table.same
+    )
+    turned = None if ends is None else (min(error, max(0.0, 2 * error - ends[1])), max(error, 2 * error - ends[0]))
+    return _flat("calibration_error", (error, turned))
+
+
+def _about(table: Outcomes, fold_of: Sequence[int]) -> dict[str, Any]:
     small, large = (float(np.mean(table.scores[role])) for role in ("small", "large"))
     return {
         "rows": len(table),
         "questions": len(set(table.same)),
         "groups": None if table.groups is None else len(set(table.groups)),
-        "folds": folds,
+        "folds": max(fold_of) + 1,
         "small": small,
         "large": large,
         "integration": "trapezoid over every question, equal predictions in one straight piece",
         "intervals": f"95 %, percentiles of {routing.RESAMPLES} paired resamples of whole questions",
         "within_group": "every group, in every fold, sends the same share of its own questions to the large model",
+        "smallest_cell": None if table.groups is None else min(Counter(_cells(table.groups, fold_of)).values()),
     }
 
 
 def _direct(table: Outcomes, gains: Sequence[float], fold_of: Sequence[int]) -> dict[str, float | None] | None:
     """The single direct model: its score, what share of the large model's advantage that is, and the share of calls to
-    the large model at which the classifier first scores as much."""
+    the large model at which the classifier first scores as much. Shares are None where the large model is not clearly
+    better, and the second one where no share reaches it."""
     if "direct" not in table.scores:
         return None
-    small, large, direct = (float(np.mean(table.scores[role])) for role in ("small", "large", "direct"))
-    recovered = (direct - small) / (large - small) if large > small else None
-    share = None if recovered is None else routing.share_for(recovered, gains, _gains(table), fold_of)
-    return {"score": direct, "recovered": recovered, "classifier_needs_large_share": share}
+    small, large, direct = (np.array(table.scores[role]) for role in ("small", "large", "direct"))
+
+    def recovered(weights: routing.Vector) -> float:
+        better = float(weights @ (large - small))
+        return float(weights @ (direct - small)) / better if better > 1e-12 else np.nan
+
+    part = routing.bounded(recovered, table.same)
+    share: routing.Figure = (None, None)
+    if part[0] is not None:
+        share = routing.share_for(recovered, gains, _gains(table), table.same, fold_of)
+    score = routing.bounded(lambda weights: float(weights @ direct / weights.sum()), table.same)
+    return _flat("score", score) | _flat("recovered", part) | _flat("classifier_needs_large_share", share)
 
 
 def _abstention(table: Outcomes, predicted: _Predicted, fold_of: Sequence[int]) -> dict[str, float]:

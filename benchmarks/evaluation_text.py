@@ -13,7 +13,7 @@ NAMES: Final = {
     "group_mean": "group mean alone",
     "built_in_artefact": "built-in artefact, as it comes",
     "random": "random",
-    "label_noise_ceiling": "a second run of both models",
+    "second_run": "a second run of both models",
     "oracle": "oracle",
 }
 
@@ -45,7 +45,13 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"classifier's CPT({level}): {_range(found[name + '_low'], found[name + '_high'], 3)}; " + (
             f"AUC {_range(found['auc_low'], found['auc_high'])}" if name == "cpt50" else "random: the level itself"
         )
-    yield f"calibration error of the predicted gain: {found['calibration_error']:.3f}"
+    if found["apgr"] is None:
+        yield "APGR and CPT are not defined: the large model is not clearly better than the small one"
+    yield from _ceiling(document["label_noise_ceiling"])
+    yield (
+        f"calibration error of the predicted gain: {_with_range(found, 'calibration_error')}; "
+        "on few questions it is biased upwards"
+    )
     p50, p99 = found["ms_per_prompt_p50"], found["ms_per_prompt_p99"]
     yield f"milliseconds of one core a prompt: p50 {p50:.3f}, p99 {p99:.3f}"
     yield from _direct(document["direct"])
@@ -58,17 +64,40 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield f"area: {table['integration']}. intervals: {table['intervals']}."
-    yield f"within: {table['within_group']}."
+    if table["groups"] is not None:
+        yield (
+            f"within: {table['within_group']}; the smallest such cell has {table['smallest_cell']:,}. "
+            f"classifier: {_with_range(found, 'within_group_apgr')}."
+        )
 
 
 def _direct(direct: Mapping[str, Any] | None) -> Iterator[str]:
     if direct is None:
         yield "single direct model: not measured (--direct COL)"
         return
-    share = direct["classifier_needs_large_share"]
-    needs = "no share reaches that" if share is None else f"the classifier scores as much at {share:.1%} of large calls"
-    part = "" if direct["recovered"] is None else f", {direct['recovered']:.2f} of the large model's advantage"
-    yield f"single direct model: scores {direct['score']:.3f}{part}; {needs}"
+    share, score = direct["classifier_needs_large_share"], f"single direct model: scores {_with_range(direct, 'score')}"
+    if direct["recovered"] is None:
+        yield f"{score}; what it recovers is not defined: the large model is not better"
+        return
+    as_much = f"the classifier scores as much at {_with_range(direct, 'classifier_needs_large_share')} of large calls"
+    needs = "no share reaches that" if share is None else as_much
+    yield f"{score}, {_with_range(direct, 'recovered')} of the large model's advantage; {needs}"
+
+
+def _ceiling(ceiling: Mapping[str, Any] | None) -> Iterator[str]:
+    if ceiling is None:
+        yield "ceiling that label noise sets: not measured (--small-again COL --large-again COL)"
+        return
+    yield (
+        f"ceiling that label noise sets: no router's APGR is above {_with_range(ceiling, 'apgr')} "
+        "(Cauchy-Schwarz, from two runs)"
+    )
+
+
+def _with_range(figures: Mapping[str, Any], name: str) -> str:
+    """A figure and its interval, as far as there is one."""
+    ends = _range(figures[f"{name}_low"], figures[f"{name}_high"])
+    return f"{_figure(figures[name])}{'' if ends == '-' else ' ' + ends}"
 
 
 def _figure(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ SHOWN: Final = 20
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """One entry a row in each list. `scores` goes by role, e.g. "small"; `same` is one text for rows that ask the
-    same question (but for case and spacing), `groups` what the group column says, or None."""
+    same question (see `same`), `groups` what the group column says, or None."""
 
     prompts: list[str]
     same: list[str]
@@ -27,6 +28,12 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+    def only(self, rows: Sequence[int]) -> Outcomes:
+        """The same table with these rows alone."""
+        prompts, same = ([each[row] for row in rows] for each in (self.prompts, self.same))
+        scores = {role: [each[row] for row in rows] for role, each in self.scores.items()}
+        return Outcomes(prompts, same, scores, None if self.groups is None else [self.groups[row] for row in rows])
 
 
 def read(file: Path, prompt: str, scores: Mapping[str, str], group: str | None) -> Outcomes:
@@ -50,15 +57,23 @@ def read(file: Path, prompt: str, scores: Mapping[str, str], group: str | None) 
                 groups.append(_named(value(row, group), where, group))
     if not prompts:
         raise BadInput(f"{file} holds no rows")
-    same = [" ".join(each.casefold().split()) for each in prompts]
-    return Outcomes(prompts, same, found, groups if group else None)
+    return Outcomes(prompts, list(map(same, prompts)), found, groups if group else None)
 
 
-def need_difference(table: Outcomes, file: Path, least: int) -> None:
-    """Raises `BadInput` where there are fewer than `least` different questions or nothing to choose between."""
+def same(prompt: str) -> str:
+    """One text for all that differ in case, spacing and how accents are encoded only."""
+    return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", prompt).casefold()).split())
+
+
+def need_questions(table: Outcomes, file: Path | str, least: int) -> None:
+    """Raises `BadInput` where there are fewer than `least` different questions."""
     count = len(set(table.same))
     if count < least:
         raise BadInput(f"{file} holds {count:,} different questions; {least} are needed")
+
+
+def need_difference(table: Outcomes, file: Path) -> None:
+    """Raises `BadInput` where there is nothing to choose between."""
     pairs = zip(table.scores["small"], table.scores["large"], strict=True)
     if len({large - small for small, large in pairs}) == 1:
         raise BadInput(f"{file}: on every row the models are equally far apart, so there is nothing to choose between")

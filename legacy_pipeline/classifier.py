@@ -25,6 +25,9 @@ SCHEMA: Final = "crossover-classifier/2"
 CLIP: Final = 3.0
 """Standard deviations beyond which a count says no more."""
 
+NOVELTY_DIGITS: Final = 4
+"""Digits of the novelty, of a question as of those it is compared with: equal shares must stay equal."""
+
 Vector = npt.NDArray[np.float64]
 
 
@@ -141,7 +144,7 @@ class Classifier:
         gain += self._topic_curve.at(_unit(values[topical] @ self._topics[known[topical]]))
         surface = (np.array(features.surface) - self._mean) / self._scale
         gain += self._surface_curve.at(surface.clip(-CLIP, CLIP))
-        return gain, 1 - words / len(set(features.words)) if features.words else 1.0
+        return gain, round(1 - words / len(set(features.words)), NOVELTY_DIGITS) if features.words else 1.0
 
 
 def _unit(place: Vector) -> Vector:

@@ -175,7 +175,7 @@ def train(
     return artefact.model_copy(
         update={
             "threshold": threshold,
-            "novelty": tuple(sorted(round(novelty, 4) for _, novelty in answers)),
+            "novelty": tuple(sorted(novelty for _, novelty in answers)),
             "made": {
                 **(made or {}),
                 "scikit-learn": sklearn.__version__,

@@ -33,5 +33,5 @@ def items_for_equivalence(margin: float, delta: float, variance: float, design_e
     def short(error: float) -> float:
         return float(norm.cdf(room / error - z) + norm.cdf((margin + abs(delta)) / error - z) - 1 - POWER)
 
-    error = brentq(short, room / 10, room)
+    error = float(brentq(short, room / 10, room))
     return math.ceil(max(variance - delta * delta, 0.0) * design_effect / error**2)
