@@ -1,17 +1,20 @@
 """Do two questions ask the same? Vectors cannot tell ("turn on" is close to "turn off"), so words decide.
 
 A question is brought into one wording (`rewrites.py`, `wording.py`) and taken apart: the words that carry it, in order,
-and beside them what is asked for, who is meant, what a direction, a time or an owner is said of, when it is, and what
-is open or expected. Two questions are the same only if the same words are left in the same order and nothing else
-speaks against it. So a difference that is not known to be harmless (a negation, an opposite, a number, a name, a unit,
-two that changed places) keeps them apart, and no list of opposites can be incomplete. Left out are only words that say
-nothing alone ("do", "there", "please") and prepositions, which are compared as bindings: one that binds two words, or
-two that bind one word, are a difference. One thing may move, what stands "in", "on", "at", "of" or "for" something, and
-only if all else is in order: nobody can tell from words which of two names belongs to which of two times.
+and beside them its signs, what is asked for, who is meant and in which case, what a direction, a time or an owner is
+said of, when it is, and what is open or expected. Two questions are the same only if the same words are left in the
+same order and nothing else speaks against it. So among the words that are left, a difference that is not known to be
+harmless (a negation, an opposite, a number, a unit, two that changed places) keeps two questions apart without a list
+of opposites. What is unified or left out rests on lists, and is as good as they are: synonyms, frames, words that say
+nothing alone ("do", "there", "please"), and prepositions, which are compared as bindings unless they stand straight
+after the verb: one that binds two words, or two that bind one word, are a difference. One thing may move, what stands
+"in", "on", "at" or "for" something, and only if all else is in order: nobody can tell from words which of two names
+belongs to which of two times.
 
 The price: a paraphrase in another frame, in another order, or in words that `synonyms.txt` does not know, is refused.
-English only: text in other languages matches where its words are equal. Not for a last message that is material to work
-on, a text to correct or to classify: there the wording is the question (`semantic.py` is told for which tasks).
+English only: a text with letters of another language, or with its little words and none of English, matches only an
+equal text. Not for a last message that is material to work on, a text to correct or to classify: there the wording is
+the question (`semantic.py` is told for which tasks).
 """
 
 from __future__ import annotations
@@ -29,8 +32,12 @@ from legacy_pipeline.wording import (
     QUOTE,
     TOKEN,
     framed,
+    is_foreign,
     is_past,
+    names_of,
     pairs,
+    signs,
+    small_words,
     spelt,
     stem,
     unified,
@@ -40,8 +47,8 @@ from legacy_pipeline.wording import (
 _QUOTED: Final = re.compile(r"\"([^\"]*)\"|(?<!\w)'([^']*)'(?!\w)|`([^`]*)`")
 _STOPS: Final = frozenset(".,?!;:")
 _PRONOUNS: Final = pairs(
-    "i:i me:i we:i us:i you:you my:my mine:my our:my ours:my your:your yours:your he:he him:he his:he she:she her:she "
-    "hers:she someon:someone somebody:someone they:they them:they their:they theirs:they"
+    "i:i me:me we:i us:me you:you my:my mine:my our:my ours:my your:your yours:your he:he him:him his:his she:she "
+    "her:her hers:hers someon:someone somebody:someone they:they them:them their:their theirs:theirs"
 )
 _PAST: Final = words("was were did had")
 _ABOUT_WORDING: Final = words(
@@ -55,7 +62,7 @@ _ABOUT_TEXT: Final = words("tone sentiment polite rude label summarize summarise
 _NOT_ABOUT_WORDING: Final = re.compile(
     r"\b(?:(?:cover|resignation|recommendation|reference|love|thank you) letters?|"
     r"(?:in|under|within) (?:\d+|one|two|three|four|five|ten|fifty) (?:words?|sentences?)|(?:one|two|three|four|five) "
-    r"sentence(?= summary)|microsoft word|word document)\b"
+    r"sentence(?= summary)|microsoft word|word document|(?:to|into|from) (?:a )?word(?= document|\W*$))\b"
 )
 _FOCUS: Final = words("only just even")
 """What follows is kept with these even where it is empty: "only I can see", "I can only see"."""
@@ -64,7 +71,7 @@ _NEGATIONS: Final = words("not no never without nobody nothing none neither nor"
 
 _ASKS: Final = words("can may must should why who when wher possibl")
 _WHEN: Final = words("whentim whenday whenyear")
-"""What is asked for by "what time", "what day" and "what year": each the same as "when", no two of them the same."""
+"""Asked for by "what time", "what day", "what year": "when", a time only of opening and closing; no two are alike."""
 _COUNTED: Final = words("many much long far often")
 _BINDING: Final = words(
     "of for with through as from to into before after until since within per against than by over under about my your "
@@ -76,9 +83,9 @@ _PLACES: Final = words("in on at")
 _HAVING: Final = "hav"
 """Stands for whose something is: "does the phone have a jack"."""
 _LIGHT: Final = words(
-    "us me him passiv thing to of in on at for from into with as via through during about by per and so if how why who "
-    "when wher can could will would should must may might has had then also stil yet now current currently available "
-    "availabl please way possibl anyon there need be hav"
+    "us me him passiv progressiv perfect tobe thing to of in on at for from into with as via through during about by "
+    "per and so if how why who when wher can could will would should must may might then please way possibl anyon "
+    "there be hav"
 ).union(_PRONOUNS, _PRONOUNS.values(), _WHEN)
 _ONLINE: Final = words(
     "enter track see view chang enabl disabl download check reset cancel delet submit upload export import edit add "
@@ -94,39 +101,45 @@ _EITHER: Final = words(
     "linux ubuntu android chrom firefox window mac css html sql latex celsius fahrenheit cart photo internet wifi"
 )
 """In, on or at these is one and the same, and in, on or at a name: "on Windows", "in Windows"."""
-_CLOSED: Final = frozenset({"", "who", "thing", "how much", "how many", "how often"})
-"""Where these are asked for, what can be and what is are two things."""
-_MOVING: Final = words("in on at of for")
+_OPEN: Final = frozenset({"how", "wher", "why"})
+"""Where these are asked for, what can be and what is are one thing."""
+_AFTER_VERB: Final = words("in on at for into with about by through to from as over off up down out")
+"""Straight after the verb these may be part of it: "break in shoes"."""
+_WITH_VERB: Final = words("how can may possibl must should thing who why")
+"""Where these are asked for, a verb comes first."""
+_MOVING: Final = words("in on at for")
 _PAIRED: Final = words("differenc distanc similarity")
-_MEASURES: Final = words("cup glass bottle piece box bag can slice pair")
+_MEASURES: Final = words("cup glass bottle piece box bag can slice pair pot bowl mug jar plate tank tin tub")
 _PHRASAL: Final = words(
     "look+for look+at look+after ask+for pay+for wait+for call+for cal+for send+for care+for stand+for apply+to"
 )
-_YOURS: Final = words("feel know help like work call think do help mean")
-"""What only the one who is asked can tell: elsewhere "how do you" asks how anybody does."""
+_ADDRESSED: Final = words("you your yours")
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What is left of a question once its wording is taken off.
 
-    `core` are the words that carry it, in order; `asks` what for (why, when, how many, may I, ...), "" where that is
-    plain; `bound` the words that a direction, a time or an owner is said of; `persons` who is meant; `tense` when, or
-    that it must be; `mood` what is open to one or expected of one; `names` the words with a capital letter and `forms`
-    all words, each after its stem; `movable` what may stand elsewhere in a question (`is_question`).
+    `signs` are "+", "!=" and the like; `core` are the words that carry it, in order; `asks` what for (why, when, how
+    many, may I, ...), "" where that is plain; `bound` the words that a direction, a time or an owner is said of;
+    `persons` who is meant; `tense` when, or that it must be; `mood` what is open to one or expected of one; `names` the
+    words with a capital letter, `small` those without where there could be one and `forms` all words, each after its
+    stem; `movable` what may stand elsewhere in a question (`is_question`).
     """
 
     quoted: tuple[str, ...]
-    core: tuple[str, ...]
-    asks: str
-    bound: frozenset[tuple[str, str]]
-    persons: tuple[str, ...]
-    tense: str
-    mood: str
-    names: frozenset[tuple[str, str]]
-    forms: frozenset[tuple[str, str]]
-    movable: frozenset[tuple[str, ...]]
-    is_question: bool
+    signs: tuple[str, ...] = ()
+    core: tuple[str, ...] = ()
+    asks: str = ""
+    bound: frozenset[tuple[str, str]] = frozenset()
+    persons: tuple[str, ...] = ()
+    tense: str = ""
+    mood: str = ""
+    names: frozenset[tuple[str, str]] = frozenset()
+    small: frozenset[tuple[str, str]] = frozenset()
+    forms: frozenset[tuple[str, str]] = frozenset()
+    movable: frozenset[tuple[str, ...]] = frozenset()
+    is_question: bool = False
 
     @property
     def bag(self) -> tuple[str, ...]:
@@ -137,28 +150,18 @@ class Meaning:
 def meaning(question: str) -> Meaning:
     """The content of one question. A pure function; some hundred microseconds for a sentence."""
     quoted = tuple(next(filter(None, match.groups()), "") for match in _QUOTED.finditer(question))
-    text = spelt(_QUOTED.sub(f" {QUOTE} ", question.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
-    if (not quoted and _is_about_wording(text)) or "\n" in question.strip():
-        return Meaning(
-            (question.strip(),),
-            (),
-            "",
-            frozenset(),
-            (),
-            "",
-            "",
-            frozenset(),
-            frozenset(),
-            frozenset(),
-            is_question=False,
-        )
+    straight = question.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    text = spelt(_QUOTED.sub(f" {QUOTE} ", straight))
+    if (not quoted and _is_about_wording(text)) or "\n" in question.strip() or is_foreign(question):
+        return Meaning((question.strip(),))
     raw = TOKEN.findall(framed(text))
     tokens = [token for token in unified(raw) if token not in _STOPS]
     asks = _asks(tokens)
     core = _core(tokens, asks)
-    names = _names(question)
+    names = names_of(question)
     return Meaning(
         quoted=quoted if core else (question.strip(),),
+        signs=signs(_QUOTED.sub(QUOTE, straight)),
         core=core,
         asks=asks,
         is_question=asks != "" or tokens[:1] in (["what"], ["which"]),
@@ -167,6 +170,7 @@ def meaning(question: str) -> Meaning:
         tense=_tense(raw, tokens, asks),
         mood=_mood(tokens, asks),
         names=names,
+        small=small_words(question) if names or question[:1].isupper() else frozenset(),
         forms=frozenset((stem(word), word) for word in TOKEN.findall(text)),
         movable=_movable(tokens, core, asks),
     )
@@ -176,32 +180,45 @@ def difference(one: Meaning, other: Meaning) -> str | None:
     """Why two questions may have different answers, in a word that quotes neither; None where they ask the same."""
     if one.quoted != other.quoted:
         return "quoted text"
-    if one.core != other.core and not (one.bag == other.bag and _reordered(one, other)):
+    asked = {one.asks, other.asks}
+    asks_alike = _ask_alike(one, other)
+    moved = one.core != other.core
+    if moved and not (one.bag == other.bag and _reordered(one, other)):
         unmatched = (Counter(one.core) - Counter(other.core)) + (Counter(other.core) - Counter(one.core))
         if not _NEGATIONS.isdisjoint(unmatched):
             return "negation"
         if any(word[0].isdigit() for word in unmatched):
             return "number"
-        return "words" if unmatched else "order"
-    asked = {one.asks, other.asks}
-    if len(asked) > 1 and asked not in _SAME_ASKED and not (asked == {"how", "wher"} and one.core[0] in _ONLINE):
+        if asks_alike:
+            return "words" if unmatched else "order"
+    if not asks_alike:
         return "what is asked for"
-    if _differ_in_person(one, other):
+    if one.signs != other.signs:
+        return "sign"
+    if _differ_in_person(one, other, is_moved=moved):
         return "person"
     if _bound_otherwise(one, other):
         return "direction"
     if one.tense != other.tense:
         return "tense"
     moods = {one.mood, other.mood}
-    if moods == {"can", "should"} or (moods == {"", "can"} and asked & _CLOSED):
+    if len(moods) > 1 and (moods != {"", "can"} or not asked <= _OPEN):
         return "possibility"
     return "name" if _named_otherwise(one, other) or _named_otherwise(other, one) else None
 
 
-_SAME_ASKED: Final = (
-    *({"", "how"}, {"can", "may"}, {"can", "possibl"}, {"", "whether there is"}),
-    *({"when", each} for each in sorted(_WHEN)),
-)
+_SAME_ASKED: Final = ({"can", "may"}, {"can", "possibl"}, {"when", "whenday"}, {"when", "whenyear"})
+
+
+def _ask_alike(one: Meaning, other: Meaning) -> bool:
+    asked = {one.asks, other.asks}
+    if asked == {"", "how"}:
+        return not (one.is_question and other.is_question)  # "what is a budget", "how do I budget"
+    if asked == {"how", "wher"}:
+        return one.core[:1] == other.core[:1] and one.core[0] in _ONLINE
+    if asked == {"when", "whentim"}:
+        return not {"open", "clos"}.isdisjoint(one.core)  # elsewhere "when" may ask for the day
+    return len(asked) == 1 or asked in _SAME_ASKED
 
 
 def _is_about_wording(text: str) -> bool:
@@ -211,12 +228,13 @@ def _is_about_wording(text: str) -> bool:
 
 def _core(tokens: list[str], asks: str) -> tuple[str, ...]:
     """The words that carry a question; what `of` joins stands as a compound: "language of app" is "app language"."""
-    light = _LIGHT if asks.startswith("whether") or asks in ("who", "can", "may") else _LIGHT | {"have"}
     kept: list[str] = []
-    for word, following in zip(tokens, [*tokens[1:], ""], strict=False):
+    for before, word, following in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
         if word in _FOCUS or f"{word}+{following}" in _PHRASAL:
             kept.append(f"{word} {following}")
-        elif word == "of" or (word not in light and word not in EMPTY and word != "'s"):
+        elif word == "of" or (word not in _LIGHT and word not in EMPTY and word != "'s"):
+            kept.append("have" if word in ("has", "had") else word)
+        elif word in _AFTER_VERB and ((before in BEING and not kept) or ([before] == kept and asks in _WITH_VERB)):
             kept.append(word)
     compounds: list[str] = []
     for before, word in zip(["", *kept], kept, strict=False):
@@ -306,56 +324,73 @@ def _owner(side: Meaning) -> set[str]:
 
 
 def _persons(tokens: list[str], asks: str, core: tuple[str, ...]) -> tuple[str, ...]:
-    """Who is meant, and whether something is done to them. "How do I" and "how do you" ask how anybody does."""
-    found = [_PRONOUNS[token] for token in tokens if token in _PRONOUNS]
-    if core and ((asks == "how" and core[0] not in _YOURS) or (asks == "wher" and core[0] in _ONLINE)):
-        found = [each for each in found if each not in ("i", "you", "my", "your", "someone")]
-    elif asks == "how":
-        found = [" ".join(found)]
-    if "passiv" in tokens and (asks in ("who", "whether it is") or not {"i", "you"}.isdisjoint(found)):
-        found.append("passive")
-    return tuple(found)
+    """Who is meant, in which case, and whether something is done to them. "How do I" asks how anybody does.
+
+    "You" and "someone" have one form: the number of words that count before them tells their case.
+    """
+    found = []
+    count = 0
+    is_how = asks == "how" or (asks == "wher" and core[0] in _ONLINE)
+    is_generic = is_how and _ADDRESSED.isdisjoint(tokens)
+    for token in tokens:
+        person = _PRONOUNS.get(token)
+        if person in ("you", "someone"):
+            found.append(f"{person} {count}")
+        elif person and not (is_generic and (person == "my" or (person == "i" and count == 0))):
+            found.append(person)
+        count += token not in _LIGHT and token not in EMPTY
+    return (*found, "passive") if "passiv" in tokens else tuple(found)
 
 
-def _differ_in_person(one: Meaning, other: Meaning) -> bool:
-    """Somebody's own is not anybody's; else both name persons, and neither's are all among the other's in order."""
-    owners = [{each for each in side.persons if each in ("my", "your", "passive")} for side in (one, other)]
-    if owners[0] != owners[1]:
+def _differ_in_person(one: Meaning, other: Meaning, *, is_moved: bool) -> bool:
+    """Whose it is and to whom it is done must be equal; who does it may be left unsaid on one side."""
+    one_persons, other_persons = one.persons, other.persons
+    if is_moved:  # the number of words before is another one, then
+        one_persons, other_persons = (tuple(each.split()[0] for each in side.persons) for side in (one, other))
+    if one_persons == other_persons:
+        return False
+    left, right = (
+        [each for each in persons if each != "i" and not each.endswith(" 0")]
+        for persons in (one_persons, other_persons)
+    )
+    if left != right or {one.asks, other.asks} & {"who", "how"}:
         return True
-    if not one.persons or not other.persons:
-        return one.asks == "how" and one.persons != other.persons
-    left, right = sorted((one.persons, other.persons), key=len)
-    rest = iter(right)
-    return not all(person in rest for person in left)
+    short, long = sorted((one_persons, other_persons), key=len)
+    rest = iter(long)
+    return not all(person in rest for person in short)
 
 
 def _mood(tokens: list[str], asks: str) -> str:
-    """Can or should. "How can I" and "how should I" ask the same, but "how long can I" is not "how long must I"."""
-    found = next((token for token in tokens if token in ("can", "may", "should", "must", "possibl")), "")
-    if asks == "how":
+    """Can, should or would: "how can I" is "how should I", but "how long can I" is not "how long must I"."""
+    moods = ("can", "may", "should", "must", "possibl", "might", "would", "could")
+    found = next((token for token in tokens if token in moods), "")
+    if asks == "how" or (found == "would" and "if" in tokens):
         return ""
-    return {"may": "can", "possibl": "can", "must": "should"}.get(found, found)
-
-
-def _names(question: str) -> frozenset[tuple[str, str]]:
-    """Words with a capital letter that is not due to their place, each with its stem: Germany, Aliens, but not PDFs."""
-    spoken = question.split()
-    if sum(word[:1].isupper() for word in spoken) * 2 > len(spoken) + 2:
-        return frozenset()  # a title, or shouting: capitals tell nothing
-    found = [word for word in re.findall(r"(?<![.?!:] )(?<!^)\b[A-Z][A-Za-z]+", question) if not word[:-1].isupper()]
-    return frozenset((stem(word.lower()), word.lower()) for word in found if not word.lower().endswith(("day", "days")))
+    return {"may": "can", "possibl": "can", "could": "can", "must": "should"}.get(found, found)
 
 
 def _named_otherwise(one: Meaning, other: Meaning) -> bool:
-    """A name on one side that the other has in another form only ("Alien" and "Aliens")."""
-    return any(
+    """A name that the other writes small, or has in another form only ("Alien" and "Aliens"); "final" for "finale"."""
+    if one.names & other.small:
+        return True
+    if any(
         (base, name) not in other.forms and any(base == each for each, _ in other.forms) for base, name in one.names
+    ):
+        return True
+    left, right = one.forms - other.forms, other.forms - one.forms
+    return any(
+        a == b and f"{v.removesuffix('s')}e" == w.removesuffix("s") and not w.endswith("xes")
+        for a, v in left
+        for b, w in right
     )
 
 
 def _tense(raw: list[str], tokens: list[str], asks: str) -> str:
     if "must" in tokens and not asks.startswith("how"):
         return "must"
+    for mark in ("tobe", "progressiv", "perfect", "being"):
+        if mark in tokens:
+            return mark
     if "will" in tokens and asks != "how long":
         return "future"
     is_plain = HELPERS.isdisjoint(tokens) and asks not in ("how", "possibl")  # whose helpers were taken off

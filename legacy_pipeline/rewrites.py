@@ -21,6 +21,15 @@ _PARTS: Final = {
     "owned": r"(?:the|my|our|your|a|an|this|these|those)",
     "nobody": r"(?!(?:i|you|he|she|we|they|it|this|that|these|those|there|anyone|anybody)\b)",
     "end": r"[ ?.!]*$",
+    "everyday": (
+        r"(?:boil|cook|bake|fry|roast|make|spell|fix|change|tie|peel|cut|chop|clean|wash|iron|fold|draw|grow|plant|"
+        r"prune|water|play|write|pronounce|say|calculate|convert|count|solve|install|remove|open|close|get|treat|sharpen|"
+        r"reset|store|freeze|thaw|reheat|poach|grill|whip|brew|knit|sew|paint|hang|measure|declare|sort|reverse|delete|rename|"
+        r"undo|create|merge|split|take|turn|screenshot|unclog|descale|jump|start|learn)"
+    ),
+    "small": r"(?:in|on|at|of|for|to|by|about|its|their|his|her|best|good|there|any)\b",
+    "noun": r"(?:during|morning|evening|nothing|something|anything|everything|king|ring|string|spring|wedding|building|"
+    r"ceiling|being|having|shipping|parking|boiling|freezing|melting|bring|thing)",
     "gap": r" *[,.;!:-]+ *",
     "tool": (
         r"(?:python|java|javascript|typescript|git|github|docker|kubernetes|sql|mysql|postgres|postgresql|excel|"
@@ -69,13 +78,13 @@ _TABLE: Final = r"""
 \bin what year\b => what year
 \b(?:how late|until when|until what time) are you open\b => when do you close
 \bwhat are some (?:good )?(?=\w) => what are
-\bwhat will the weather be\b => what is the weather
 \b(tomorrow|today|tonight|yesterday|this week|this weekend) ((?:in|on|at) [a-z]+)<end> => \2 \1
 \b(?:i|we) (?:am|are) having (?:trouble|problems|difficulty|difficulties)(?: with)? (?=\w+ing\b) => i can not
 ^((?:explain|describe) .+?) to me<end> => \1
 ^(<tool>) (?:command|code|formula|shortcut) (?:to|for) (.+?)<end> => how \2 in \1
 \b(?:what|how much) do you charge for\b => price of
-\b(?:price|cost) for\b => price of
+\bprice for\b => price of
+\bcosts? (?:of|for) (?=an?\b) => price of
 (\d) ?am\b => \1 morningtime
 \b(the|a|my|our|your|any) (train|build|meet|hear|draw|paint|land)ing\b => \1 \2ingnoun
 \bwhy (will|does|is|do|are|can|did|has|was) not ((?:my|the|your|our) \w+|it|i)\b => why \2 \1 not
@@ -124,8 +133,22 @@ _TABLE: Final = r"""
 ^(.+?)[,.;!?]+ *(?:so |and )?what (?:now|(?:do|should|can|must|shall) (?:i|
     we) do(?: now)?)<end> => what should i do if \1
 \bwhat (?:do|can|must|shall|to) (?:i |we )?do (if|when|about)\b => what should i do \1
+\bwhat do (?:i|we) do after\b => what should i do after
+\b(if i) have (?=forgot|lost|missed\b) => \1
 \bwhat should i do (?:when|in case|about)\b => what should i do if
-\b(?:please|kindly|thank you|thanks|actually|exactly|currently|right now|considered|at the moment|really)\b =>
+\ba (few|little)\b => a\1
+\bwhat exactly (?=is|are|do|does)\b => what
+\bthank you (note|card|letter|email|message|speech|gift)s?\b => thankyou \1
+\b(?:please|kindly|thank you|thanks|actually|considered|really)\b =>
+\b(?:are|is|yet|still|remain|remains) to be (?=<done>) => tobe
+\b(?:are|is|have|has)? ?(?:yet|still) to (?=\w) => tobe
+^ *can you (?=(?:ship|deliver|accept)\b) => do you
+\bbookings?\b => reservation
+(?<!the )(?<!my )(?<!your )(?<!this )\bbook (?:me )?(?=an?\b|the\b|my\b|flights?\b|tickets?\b|
+    hotels?\b|online\b) => reserve
+\bthe current (?=time\b|weather\b|population\b|exchange\b|president\b) => the
+\bwhat (?:does|do) (?!the\b|an?\b|my\b|your\b|you\b|it\b|this\b|that\b|he\b|she\b|they\b|
+    i\b)([a-z][a-z ]*?) mean<end> => what is \1
 \bon (?:my|our) account\b =>
 ^(?:can|could|would|will) you +(?:help me(?: to| with)?|explain(?: to (?:me|us))?|(?:tell|show|teach|give) (?:me|
     us)|let (?:me|us) know)(?: about)?\b =>
@@ -157,8 +180,8 @@ _TABLE: Final = r"""
     easy )?([\w ]+?) recipe<end> => how make \1
 ^ *(?:what is )?(?:a|the|your)? *(?:good |simple |easy )?recipe for\b => how make
 \bhow (do|can|should) (i|we|you) best\b => how \1 \2
-\bhow (?:do|does|can|could|would|should|might) you\b(?! (?:feel|know|help|like|work|call|think|mean|say|spell|
-    pronounce)) => how
+^(?!.*\b(?:i|me|my|we|us|our|your)\b)(.*?\bhow) (?:do|can|could|would|should) you(?= <everyday>\b)(?!.*\byou\b.*
+    \byou\b) => \1
 \bhow (?:do|does|can|could|would|should|might) <anybody>\b(?: go about)? => how
 ^( *how .+?) (?:properly|correctly|the right way)<end> => \1
 ^ *how (?:can|could|should) <nobody>(.+?) be (<done>)\b => how \2 \1
@@ -247,7 +270,8 @@ _TABLE: Final = r"""
 \bhow many people (?:live|are living|are there) in\b => population of
 \bhow many inhabitants (?:does|do) (.+?) have\b => population of \1
 \bhow many inhabitants (?:are in|live in|are there in)\b => population of
-\bwhat is the (?:total )?number of\b|\bhow many\b => how many
+\bwhat is the (?:total )?number of (?!the\b|an?\b|my\b|your\b|our\b|this\b)(?=\w+s\b|people|
+    children)|\bhow many\b => how many
 \bwhat (?:is the )?amount of\b|\bhow much\b => how much
 ^(?:what is )?(?:the )?(?:(calorie|carb|page|word) count|(calorie) content) (?:of|in|for)\b => how many \1\2s are in
 ^([\w ]+?) (?:has|have|is|are|contains?|equals?|makes?) how (many|much) ([\w ]+?)<end> => how \2 \3 are in \1
@@ -265,7 +289,8 @@ _TABLE: Final = r"""
 ^ *(?:which|what) ((?:\w+ )*?\w+?)( (?:in|on|of) (?:the )?\w+(?: \w+)?)? (?:is|are) (?:the )?((?:most|least) \w+|
     \w+est)( (?:in|on|of|to) .*?)?<end> => what \3 \1\2\4
 ^ *(?:which|what) city is (?=.*\bcapital\b) => what is
-^ *(what|which) (\w+) do (?:people|they|you) (speak|use|eat|drink|celebrate) in\b => \1 \2 is \3 in
+^ *(what|which) (\w+) do (?:people|they|you) (speak|use|eat|drink|celebrate) in\b => \1 \2 is passive \3 in
+^ *(what|which) (\w+(?: \w+)?) do you (accept|support|offer)<end> => \1 \2 is passive \3
 ^( *what is .+?) again<end> => \1
 ^ *(?:can you )?(?:suggest|recommend|name) (?=\d|two|three|four|five|six|seven|eight|nine|ten|some) =>
 ^ *(?:what|which) (currency|language|time zone|voltage|calendar) (?:does|do) (.+?) (?:use|have|
@@ -330,7 +355,17 @@ _TABLE: Final = r"""
     check (?=the status)|(?:calculate|compute)(?=.* \d))\b =>
 ^ *([^\W\d_]+) ?: *(.+?)<end> => \2 in \1
 \b(what|who) (do|does|did|can|could|should|would)\b => \1 thing \2
-\b(is|are|was|were|be|been|being) ((?:\w+ ){0,3}?)(?!needed|required)(\w+ed|<irregular>)\b => \1 \2passive \3
+\b(has|have|had) ((?:not |<owned> \w+ |\w+ )?)(been|<done>)\b => perfect \2\3
+\b(is|are|was|were|be|been|being) ((?:\w+ ){0,3}?)(?!(?:needed|required|speed|seed|feed|weed|need|
+    hundred|shed|bed|red)\b)(\w+ed|
+    <irregular>)\b => \1 \2passive \3
+\b(is|are|am|was|were|be|been) (not )?(?!<noun>\b)(\w{2,}ing)\b => \1 \2progressive \3
+(?<!what )\b(is|are|am|was|were|be|been) (<owned> \w+ |(?!<owned>\b|<small>)\w+ )(?!<noun>\b)(
+    \w{2,}ing)\b => \1 \2progressive \3
+\bhow lower(?:ing)?\b => how decrease
+\braise (?=(?:the|my) rent\b|prices\b|taxes\b) => increase
+\breach (?=(?:customer |technical |your )?(?:support|service)\b) => contact
+\bremove (?=(?:my|an|the) account\b|an? (?:\w+ )?(?:git )?branch\b) => delete
 """
 
 

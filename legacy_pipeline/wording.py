@@ -2,7 +2,7 @@
 
 What comes out is for comparing, not for reading. Two wordings that come out alike may be taken for one another, so
 nothing is unified here that could change an answer: words that would lose what tells them apart (HTTP and HTTPS) are
-kept whole. English only: text in other languages is alike where its words are equal.
+kept whole. English only: `is_foreign` tells what must not be read as English.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ _WHOLE: Final = words(
     "plane breathe bathe customs goods means glasses https http ios aws dns css sms gps news series species physics "
     "mathematics economics politics gas bus lens plus yes thing things nothing something anything everything during "
     "morning evening king ring string spring wing wedding ceiling sibling need seed feed speed weed bed red hundred "
-    "shed british people parking"
+    "shed british people parking earring herring bedding bowling lining stocking padding icing heroin building "
+    "starring scrapping stripping gripping"
 )
 """Their endings are none."""
 _CONTRACTIONS: Final = tuple(
@@ -92,9 +93,49 @@ _CONTRACTIONS: Final = tuple(
 )
 
 
+_LOANS: Final = pairs(
+    "café:cafe cafés:cafes naïve:naive cliché:cliche fiancé:fiance jalapeño:jalapeno piñata:pinata crêpe:crepe "
+    "crêpes:crepes façade:facade purée:puree sauté:saute soufflé:souffle décor:decor"
+)
+_LOAN: Final = re.compile(rf"\b(?:{'|'.join(_LOANS)})\b", re.IGNORECASE)
+_FOREIGN: Final = words(
+    "el la de los las una que por para como donde cuanto cual esta der das und ist sind ein eine wie wo ich mein nicht "
+    "auf mit von zu les des est une le du dans pour je pas qui avec sur il di che per della sono het een niet och att "
+    "inte os uma nao"
+)
+_ENGLISH: Final = words("the are how what does of my your can where when why which who and")
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a text has letters of another language, or two of its little words and none of English."""
+    plain = _LOAN.sub("", unicodedata.normalize("NFC", text))
+    found = set(re.findall(r"[a-z]+", plain.lower()))
+    return any(each.isalpha() and not each.isascii() for each in plain) or (
+        len(found & _FOREIGN) > 1 and not found & _ENGLISH
+    )
+
+
+_ENDING: Final = re.compile(
+    r"""(?<=[^\W\d_]{2})[.,?!;:]+(?=[\s)]|$)  # stops after a word
+      | (?<=[\w)\]}#+*'"!%$€£°])[.,?;:](?=[\s)]|$)  # one after a sign or a number, whose "!" is a factorial
+      | (?<=[^\W\d_]{2}\s)[?!]$
+      | (?<=[^\W\d_])['-](?=\w) | (?<=s)'(?=\s|$)  # inside a word
+      | (?<=\d)[.,:/-](?=\d)  # inside a number, which is a word
+      | (?<=[^\W\d_]{3}[ ])-+(?=[ ][^\W\d_]{3})  # a dash between words
+      | (?<![$€£%&])[$€£%&](?![$€£%&])  # read as words""",
+    re.VERBOSE,
+)
+
+
+def signs(text: str) -> tuple[str, ...]:
+    """All signs that are not punctuation of words, in order, those that touch as one: "!=" is not "=", "-x" not "x"."""
+    return tuple(re.findall(r"(?:[^\w\s]|_)+", _ENDING.sub(" ", text.strip())))
+
+
 def spelt(text: str) -> str:
     """Lower case, but for capitals that would be taken for empty words (US, IT); contractions opened; signs named."""
-    text = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    text = _LOAN.sub(lambda found: _LOANS[found[0].lower()], unicodedata.normalize("NFC", text))
+    text = re.sub(r"\b([2-6])G\b", r"generation\1", text)
     shouting = text.isupper()
     lowered = []
     for number, word in enumerate(text.split()):
@@ -181,3 +222,29 @@ def stem(word: str) -> str:
 def is_past(word: str) -> bool:
     """Whether a word has the form of a past tense or of a past participle."""
     return word in _PAST or (len(word) > 4 and word.endswith("ed") and not word.endswith("eed"))
+
+
+_ANY_CASE: Final = words(
+    "excel javascript docker github wifi bluetooth internet powerpoint gmail photoshop whatsapp iphone android linux "
+    "ubuntu facebook instagram google netflix spotify youtube english german french spanish moon earth mysql postgres "
+    "kubernetes"
+)
+"""Names that stand for nothing else in small letters."""
+
+
+def names_of(question: str) -> frozenset[tuple[str, str]]:
+    """Words with a capital letter that is not due to their place, each with its stem: Germany, Aliens, but not PDFs."""
+    spoken = question.split()
+    if sum(word[:1].isupper() for word in spoken) * 2 > len(spoken) + 2:
+        return frozenset()  # a title, or shouting: capitals tell nothing
+    found = [
+        word
+        for word in re.findall(r"(?<![.?!:] )(?<!^)\b[A-Z][A-Za-z]+", question)
+        if not word.isupper() and (len(word) < 3 or not word[:-1].isupper())
+    ]
+    return frozenset((stem(word.lower()), word.lower()) for word in found if not word.lower().endswith(("day", "days")))
+
+
+def small_words(question: str) -> frozenset[tuple[str, str]]:
+    """Words in small letters where a capital could have been: "rust", which is not "Rust"."""
+    return frozenset((stem(word), word) for word in re.findall(r"\b[a-z]{2,}", question) if word not in _ANY_CASE)
