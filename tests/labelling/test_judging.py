@@ -168,7 +168,7 @@ def test_a_bound_on_its_cost_is_kept_where_a_price_is_known_and_refused_elsewher
             assert "stopped: $0.0000 spent" in err
             # a pair could cost about a cent; its two calls of 7 tokens in and 3 out do cost 0.000095 dollars
             code, _, err = await crossover(*bounded, "0.0125")
-            assert (code, len(server.bodies), "stopped" in err) == (0, 10, False)
+            assert (code, len(server.bodies), "stopped" in err) == (0, 10, False), err
 
     asyncio.run(run())
 
