@@ -14,11 +14,6 @@ from shared.pricing import UNKNOWN
 from tests.backends.wire import KEY, REQUEST, WireTests, run
 from tests.openai_server import OpenAIServer
 
-pytestmark = [  # the library's own, on paths that it takes at every call
-    pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Accessing the 'model_.*fields' attribute on the instance:DeprecationWarning"),
-]
-
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,8 +103,6 @@ def test_a_gateway_beside_the_built_in_pipeline(
     assert "steps not told" in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning")  # litellm's own, as in its tests
-@pytest.mark.filterwarnings("ignore:Accessing the 'model_.*fields' attribute on the instance:DeprecationWarning")
 def test_a_gateway_beside_any_litellm_model(served: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("OPENAI_API_BASE", f"{served.url}/v1")
