@@ -28,6 +28,7 @@ from benchmarks.workloads.workload import Workload
 from shared import clock
 from shared.backends.recorded import read_recording
 from shared.errors import BadInput
+from shared.files import make_writable
 
 
 def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repeats: int = 1) -> int:
@@ -40,12 +41,7 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repe
     questions = asked_by(scenario)
     check_arms(scenario)
     budget = Budget(scenario, max_usd)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
+    make_writable(out)
     return clock.run(_compare(scenario, questions, out, budget, repeats))
 
 

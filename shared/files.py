@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from shared.errors import BadInput
+
 CHUNK_BYTES: Final = 1 << 20
 
 
@@ -30,6 +32,16 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             scratch.unlink(missing_ok=True)
             raise
+
+
+def make_writable(out: Path) -> None:
+    """The directory of `--out`, made where it is missing. Raises `BadInput` where nothing can be written to it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
 
 
 def sha256_of(path: Path, read: Callable[[int], None] = lambda _: None) -> str:

@@ -27,14 +27,11 @@ from benchmarks.quality import numeric
 from benchmarks.quality.json_fields import FENCE
 from benchmarks.quality.short_answer import normalise, plain
 from benchmarks.quality.stratified import Differing, Frame
+from benchmarks.report.document import read_rows
 from shared.contract import canonical_json
 from shared.errors import BadInput
 from shared.files import sha256_of
 
-NEEDED: Final = {
-    "request", "item", "group", "task", "history", "question", "reference", "arm", "text", "model", "error", "score",
-    "steps",
-}  # fmt: skip
 MARGIN: Final = 0.02
 READING: Final = re.compile(r"the right number|[-+.\de]+, not [-+.\de]+")
 """Reasons of the numeric scorer that say which number it read, to six digits where that is wrong."""
@@ -101,7 +98,7 @@ class Run:
 def read(directory: Path) -> Run:
     """Raises `BadInput` where there is no run, no text was kept, or no two answers differ."""
     file = directory / "requests.jsonl"
-    rows = _rows(file)
+    rows = read_rows(file)
     digest = sha256_of(file)
     items: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
     for legacy, direct in _both(rows):
@@ -217,23 +214,6 @@ def _both(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Ma
 def _models(row: Mapping[str, Any]) -> set[str]:
     called = {step["call"]["model"] for step in row["steps"] or () if step["call"]}
     return {model for model in (*called, row["model"]) if model}
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
-        raise BadInput(f"{file} is missing; name a directory that crossover compare wrote") from None
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or not set(row) >= NEEDED:
-            raise BadInput(f"{file} line {number} is no row of a comparison; run crossover compare again")
-        rows.append(row)
-    return rows
 
 
 def _report(file: Path) -> _Report:

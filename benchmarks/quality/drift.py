@@ -37,7 +37,7 @@ from shared import clock
 from shared.backends.recorded import RecordedBackend, Recording, read_recording, recording_key
 from shared.contract import Pipeline, Request
 from shared.errors import BadInput, CrossoverError
-from shared.files import replacing
+from shared.files import make_writable, replacing
 from shared.run import answer
 from shared.steps import Background, Step
 
@@ -52,12 +52,7 @@ def run(file: Path | None, *, seed: int | None = None, as_json: bool = False, ou
     if out:
         if (out / "drift.json").is_dir():
             raise BadInput(f"{out / 'drift.json'} is a directory; remove it, or name another --out")
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=out):
-                pass
-        except OSError as error:
-            raise BadInput(f"--out {out} cannot be written ({error.strerror}); name a directory that can") from None
+        make_writable(out)
     document = play(chosen)
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
     if out:

@@ -25,11 +25,17 @@ from benchmarks.scenario import ARMS, Arm, Scenario
 from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload
 from shared.contract import Standing
+from shared.errors import BadInput
 from shared.files import replacing
 from shared.steps import Step
 
 SCHEMA: Final = "crossover-report/1"
 ROW_SCHEMA: Final = "crossover-request/1"
+ROW_KEYS: Final = {
+    "request", "item", "group", "task", "repeat", "history", "question", "reference", "arm", "text", "model", "error",
+    "score", "reason", "latency_s", "cost_usd", "steps",
+}  # fmt: skip
+"""What readers of a run's rows need."""
 COUNTERFACTUALS: Final = "counterfactuals.jsonl"
 PACKAGES: Final = ("litellm", "diskcache", "scikit-learn", "fastapi", "aiohttp")
 
@@ -212,6 +218,26 @@ def _step_document(step: Step) -> dict[str, Any]:
             "timing": completion.timing,
         },
     }
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a run, as documents. Raises `BadInput` naming the line that is none, or that there are none."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        raise BadInput(f"{file} is missing; name a directory that crossover compare wrote") from None
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not set(row) >= ROW_KEYS:
+            raise BadInput(f"{file} line {number} is no row of a comparison; run crossover compare again")
+        rows.append(row)
+    if not rows:
+        raise BadInput(f"{file} is empty; run crossover compare again")
+    return rows
 
 
 def write_rows(directory: Path, rows: Sequence[Row]) -> None:

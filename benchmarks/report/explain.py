@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.quality.attribution import EQUAL, HITS, KINDS, UNASKED, kinds_of
-from benchmarks.report.document import COUNTERFACTUALS
+from benchmarks.report.document import COUNTERFACTUALS, read_rows
 from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.rows import CALLS
 from shared.errors import BadInput
 
-NEEDED = {"request", "item", "task", "repeat", "arm", "text", "error", "score", "reason", "model"}
-NEEDED |= {"steps", "latency_s", "cost_usd", "history", "question", "reference"}
 WORDS: Final = {
     "no_cache": "legacy without its cache",
     "always_large": "always large, no cache",
@@ -209,8 +207,8 @@ def _kind(arm: str, report: Mapping[str, Any]) -> str | None:
 
 def _read(directory: Path) -> Told:
     others: dict[int, dict[str, Mapping[str, Any]]] = {}
-    rows, beside = _rows(directory / "requests.jsonl"), directory / COUNTERFACTUALS
-    for row in _rows(beside) if beside.is_file() and beside.stat().st_size else ():
+    rows, beside = read_rows(directory / "requests.jsonl"), directory / COUNTERFACTUALS
+    for row in read_rows(beside) if beside.is_file() and beside.stat().st_size else ():
         if row["score"] is not None:
             others.setdefault(row["request"], {})[row["arm"]] = row
     whole = {number: found for number, found in others.items() if set(found) == set(WORDS)}
@@ -222,25 +220,6 @@ def _read(directory: Path) -> Told:
     except (OSError, ValueError, TypeError, KeyError):
         report = {}
     return Told(rows, whole, report)
-
-
-def _rows(file: Path) -> Sequence[dict[str, Any]]:
-    try:
-        lines = file.read_bytes().splitlines()
-    except OSError:
-        raise BadInput(f"{file} is missing; name a directory that crossover compare wrote") from None
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            rows.append(row)
-            if not set(row) >= NEEDED:
-                raise KeyError
-        except (ValueError, TypeError, KeyError):
-            raise BadInput(f"{file} line {number} is no row of a comparison; run crossover compare again") from None
-    if not rows:
-        raise BadInput(f"{file} is empty; run crossover compare again")
-    return rows
 
 
 def _inline(text: str) -> str:

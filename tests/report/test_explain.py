@@ -147,8 +147,8 @@ def test_a_model_that_is_not_told_is_never_called_none(step: str, where: str) ->
 
 
 LINE: dict[str, Any] = {
-    "request": 0, "item": "a", "task": "t", "text": "a", "error": None, "score": 1, "reason": "", "model": "m",
-    "steps": None, "latency_s": 0.5, "cost_usd": 0.25, "history": [], "question": "?", "reference": None,
+    "request": 0, "item": "a", "group": "g", "task": "t", "text": "a", "error": None, "score": 1, "reason": "",
+    "model": "m", "steps": None, "latency_s": 0.5, "cost_usd": 0.25, "history": [], "question": "?", "reference": None,
     "repeat": False,
 }  # fmt: skip
 CALLED = {"kind": "large", "outcome": "ok", "seconds": 0.1, "detail": "", "after_answer": False}

@@ -138,6 +138,7 @@ def test_explain_tells_a_requests_story(results: Path, rows: list[Any], capsys: 
 def test_a_number_is_a_requests_before_it_is_an_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     step: dict[str, Any] = {
         "task": "t",
+        "group": "g",
         "text": "a",
         "error": None,
         "score": 1,
