@@ -112,7 +112,8 @@ class SemanticIndex:
         if vector is not None:
             others = self._open.setdefault(partition, [])
             others[:] = [*(each for each in others if each.key != key), entry][-ENTRIES_A_PARTITION:]
-            if len(self._open) > self._limit // ENTRIES_A_PARTITION:
+            self._open.move_to_end(partition)
+            while len(self._open) > 1 and sum(map(len, self._open.values())) > self._limit:
                 self._open.popitem(last=False)
 
     def forget(self, scope_name: str, scope_value: str) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from legacy_pipeline import wording
 from legacy_pipeline.cache import AnswerCache
+from legacy_pipeline.likeness import Likeness
 from legacy_pipeline.paraphrase import difference, meaning
 from legacy_pipeline.semantic import LONGEST_CHARS, MiniLm, SemanticIndex, Vector
 from shared import clock
@@ -305,6 +306,17 @@ def test_the_index_is_bounded_and_the_oldest_go_first(encoder: Agreeing) -> None
     assert sum(map(len, index._buckets.values())) == 99 + 8
     assert not list(index.find("p", ask("Where is order 7?")))
     assert [key for key, _ in index.find("p", ask("where is order 299"))] == ["299"]
+
+
+def test_a_partition_in_use_outlives_many_that_are_not(encoder: Agreeing) -> None:
+    """Each conversation is a partition of its own; first messages share one, which is older than all of them."""
+    index = SemanticIndex(encoder, threshold=0.0, limit=50, likeness=Likeness.load())
+    for number in range(200):
+        index.add("first messages", ask(f"Where is order {number % 10}?"), f"{number % 10}")
+        index.add(f"conversation {number}", ask("And then?"), f"then {number}")
+    assert "first messages" in index._open
+    assert len(index._open) > 30
+    assert sum(map(len, index._open.values())) <= 50
 
 
 # The real encoder
