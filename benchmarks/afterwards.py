@@ -19,7 +19,8 @@ from benchmarks.quality.attribution import Name
 from benchmarks.quality.score import score
 from benchmarks.report import document
 from benchmarks.rows import Row, by_arm
-from benchmarks.scenario import ARMS, Arm, Legacy, Scenario
+from benchmarks.scenario import ARMS, Arm, Scenario
+from benchmarks.systems import Legacy
 from benchmarks.targets.builtin import LegacyParts
 from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload

@@ -12,7 +12,8 @@ from typing import Final
 
 from benchmarks.rows import Row
 from benchmarks.run import BudgetReached
-from benchmarks.scenario import Arm, Legacy, Scenario, own_price
+from benchmarks.scenario import Arm, Scenario
+from benchmarks.systems import Legacy, own_price
 from benchmarks.targets.builtin import price_of
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Workload

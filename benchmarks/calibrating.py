@@ -20,7 +20,8 @@ from typing import Final
 
 from benchmarks.outcomes import Outcomes, need_questions, read, same
 from benchmarks.quality.interval import clustered, effective_groups
-from benchmarks.scenario import Legacy, default_file, load
+from benchmarks.scenario import default_file, load
+from benchmarks.systems import Legacy
 from benchmarks.targets import builtin
 from benchmarks.workloads import workload
 from legacy_pipeline.classifier import Classifier, load_artefact, question

@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+
+from benchmarks import commands as added
 
 MODEL_HELP = "recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL"
 
@@ -194,6 +197,9 @@ def _parser() -> argparse.ArgumentParser:
     tables = steps.add_parser("tables", help="what the recorded models get right, as Markdown")
     tables.add_argument("path", nargs="?", type=Path, metavar="DIR", help="a workload folder (default: builtin)")
     tables.set_defaults(run=_workload_tables)
+
+    for name in added.NAMES:
+        import_module(f"benchmarks.commands.{name}").add(commands)
     return parser
 
 

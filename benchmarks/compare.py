@@ -6,21 +6,23 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import run
+from benchmarks import gates, run
 from benchmarks.afterwards import Afterwards, look, write_counterfactuals
 from benchmarks.budget import Budget, estimate
+from benchmarks.latency.arrivals import schedule
 from benchmarks.progress import Progress
 from benchmarks.quality import outcome
 from benchmarks.report import document, terminal
 from benchmarks.rows import Row
-from benchmarks.scenario import ARMS, Arm, Http, Legacy, Python, Scenario, own_price
+from benchmarks.scenario import ARMS, Arm, Scenario
+from benchmarks.systems import Http, Legacy, Python, own_price
 from benchmarks.targets import log
-from benchmarks.targets.builtin import check_place, open_target, recording_file
+from benchmarks.targets.builtin import check_hardware, check_place, open_target, recording_file
 from benchmarks.targets.target import Target
 from benchmarks.workloads import traffic, workload
 from benchmarks.workloads.traffic import Asked
@@ -42,13 +44,14 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repe
     check_arms(scenario)
     budget = Budget(scenario, max_usd)
     make_writable(out)
-    return clock.run(_compare(scenario, questions, out, budget, repeats))
+    return _compare(scenario, questions, out, budget, repeats)
 
 
 def check_arms(scenario: Scenario) -> None:
     """Raises `BadInput` where a model cannot be had or an environment variable is missing. Asks nobody."""
     for place in scenario.places.values():
         check_place(place, scenario.workload_folder)
+    check_hardware(scenario)
     if any(isinstance(chosen, Http) for chosen in scenario.arms.values()):
         from benchmarks.targets.http import check_environment
 
@@ -139,10 +142,10 @@ class Asking:
     code: int = 0
 
 
-async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget, repeats: int) -> int:
+def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget, repeats: int) -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crossover-") as scratch:
-        asking = await _ask_both(scenario, questions, out, budget, Path(scratch))
+        asking = _ask_both(scenario, questions, out, budget, Path(scratch))
         paired = _asked_of_both(asking.rows)
         for arm in ARMS:
             if not any(row.arm == arm and row.error is None for row in (paired or asking.rows)):
@@ -153,11 +156,12 @@ async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: 
                 return asking.code
         after = Afterwards()
         if not asking.code:
-            after = await look(
+            looking = look(
                 scenario, questions.workload, paired, asking.targets[ARMS.index("direct")], budget,
                 scratch=Path(scratch), repeats=repeats,
                 reopen=lambda arm, folder: open_arm(arm, scenario, questions, folder),
             )  # fmt: skip
+            after = clock.run(looking, virtual=scenario.virtual)
         if after.interrupted:
             asking.stopped, asking.code = after.interrupted, 130
     if after.attribution:
@@ -167,25 +171,32 @@ async def _compare(scenario: Scenario, questions: Questions, out: Path, budget: 
         questions.workload,
         asking.targets,
         paired,
-        order="one arm after the other" if scenario.one_by_one else "interleaved",
+        order=_order(scenario),
         stopped=asking.stopped and f"{asking.stopped}; both were asked {len(paired) // 2} requests",
         seconds=time.monotonic() - begun,
         attribution=after.attribution,
         routing=after.routing,
         noise=after.noise,
         noise_reasons=after.noise_reasons,
+        counterfactuals=after.counterfactuals,
         notes=[*_unmatched(scenario, questions), *after.notes],
     )
     document.write_report(out, report)
     print(terminal.table(report))
     print(f"\nreport: {out / 'report.json'}; one request's story: crossover explain {out} {paired[0].asked.number}")
-    return asking.code
+    return asking.code or gates.exit_code(report["gates"], scenario.gates)
 
 
-async def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget: Budget, scratch: Path) -> Asking:
-    stream, asking = questions.stream, Asking()
-    impatient = frozenset(arm for (arm, _), call in scenario.calls.items() if call.paid)
-    with Progress("requests", 2 * len(stream)) as progress:
+def _order(scenario: Scenario) -> str:
+    if scenario.virtual:
+        return f"{scenario.traffic.arrivals} arrivals at {scenario.traffic.rate:g} requests a second in virtual time"
+    return "one arm after the other" if scenario.one_by_one else "interleaved"
+
+
+def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget: Budget, scratch: Path) -> Asking:
+    """Both arms' answers; whatever goes wrong, what was answered is kept."""
+    asking = Asking()
+    with Progress("requests", 2 * len(questions.stream)) as progress:
 
         def keep(row: Row) -> None:
             asking.rows.append(row)
@@ -193,27 +204,60 @@ async def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget:
             progress.step()
 
         try:
-            for arms in [(arm,) for arm in ARMS] if scenario.one_by_one else [ARMS]:
-                async with AsyncExitStack() as closing:
-                    for arm in arms:
-                        target = await open_arm(arm, scenario, questions, scratch)
-                        closing.push_async_callback(target.aclose)
-                        asking.targets.append(target)
-                    opened = asking.targets[-len(arms) :]
-                    try:
-                        await run.interleaved(
-                            stream, opened, questions.workload, seed=scenario.seed, deadline_s=scenario.deadline_s,
-                            keep=keep, allow=budget.check, impatient=impatient & frozenset(arms),
-                        )  # fmt: skip
-                    except run.BudgetReached as reached:  # the other arm gets what this one was asked
-                        asking.stopped = str(reached)
-                        stream = stream[: len(asking.rows) // len(arms)]
-        except asyncio.CancelledError:
-            asking.stopped, asking.code = "interrupted", 130
+            if scenario.virtual:
+                for arm in ARMS:
+                    if not asking.code:
+                        clock.run(_arriving(arm, scenario, questions, scratch, asking, keep), virtual=True)
+            else:
+                clock.run(_in_turns(scenario, questions, scratch, asking, budget, keep))
         finally:
-            if asking.rows:  # whatever went wrong, what was answered is kept
+            asking.rows.sort(key=lambda row: row.asked.number)
+            if asking.rows:
                 document.write_rows(out, asking.rows)
     return asking
+
+
+async def _arriving(
+    arm: Arm, scenario: Scenario, questions: Questions, scratch: Path, asking: Asking, keep: Callable[[Row], None]
+) -> None:
+    mix, stream = scenario.traffic, questions.stream
+    due_s = schedule(
+        mix.arrivals, rate=mix.rate, count=len(stream), seed=scenario.seed, burstiness=mix.burstiness,
+        ramp_to=mix.ramp_to,
+    ).tolist()  # fmt: skip
+    target = await open_arm(arm, scenario, questions, scratch)
+    asking.targets.append(target)
+    try:
+        async with aclosing(target):
+            await run.arriving(stream, due_s, target, questions.workload, deadline_s=scenario.deadline_s, keep=keep)
+    except asyncio.CancelledError:
+        asking.stopped, asking.code = "interrupted", 130
+
+
+async def _in_turns(
+    scenario: Scenario, questions: Questions, scratch: Path, asking: Asking, budget: Budget,
+    keep: Callable[[Row], None],
+) -> None:  # fmt: skip
+    stream = questions.stream
+    impatient = frozenset(arm for (arm, _), call in scenario.calls.items() if call.paid)
+    try:
+        for arms in [(arm,) for arm in ARMS] if scenario.one_by_one else [ARMS]:
+            async with AsyncExitStack() as closing:
+                for arm in arms:
+                    target = await open_arm(arm, scenario, questions, scratch)
+                    closing.push_async_callback(target.aclose)
+                    asking.targets.append(target)
+                opened = asking.targets[-len(arms) :]
+                try:
+                    await run.interleaved(
+                        stream, opened, questions.workload, seed=scenario.seed, deadline_s=scenario.deadline_s,
+                        keep=keep, allow=budget.check, impatient=impatient & frozenset(arms),
+                    )  # fmt: skip
+                except run.BudgetReached as reached:  # the other arm gets what this one was asked
+                    asking.stopped = str(reached)
+                    stream = stream[: len(asking.rows) // len(arms)]
+    except asyncio.CancelledError:
+        asking.stopped, asking.code = "interrupted", 130
 
 
 def _unmatched(scenario: Scenario, questions: Questions) -> list[str]:

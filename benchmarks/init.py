@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.compare import Questions, asked_by, check_arms, open_arm
-from benchmarks.scenario import ARMS, Arm, Legacy, Log, Scenario, default_file, key_of_place, load
+from benchmarks.scenario import ARMS, Arm, Scenario, default_file, key_of_place, load
+from benchmarks.systems import Legacy, Log
 from benchmarks.targets.builtin import artefact_file, price_of
 from shared import clock
 from shared.errors import BadInput
@@ -81,7 +82,7 @@ def _described(arm: Arm, scenario: Scenario, questions: Questions) -> Sequence[s
     lines = [f"{arm}: {chosen.kind}"]
     for (owner, kind), call in scenario.calls.items():
         if owner == arm:
-            price = price_of(call.whom, call.price)
+            price = price_of(call.whom, call.price, scenario.hardware_rows.get(kind))
             cost = f"price {price.name}" if price.known else "price not known"
             lines.append(f"  {kind} asks {call.whom}, {cost}")
     if isinstance(chosen, Legacy) and chosen.small != chosen.large:

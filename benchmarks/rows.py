@@ -13,6 +13,8 @@ from shared.steps import Step
 
 CALLS: Final = ("small", "large", "call")
 """Kinds of steps that ask a model."""
+HITS: Final = ("cache", "similar", "share")
+"""Kinds of steps that find another request's answer: an equal one's, a similar one's, one that is under way."""
 REFERENCE_FREE: Final = frozenset({"outcome"})
 """Scorers that read the score off the answer."""
 
@@ -30,7 +32,8 @@ class Row:
     """One request answered, or not, by one arm. Seconds and US dollars; None is not measured.
 
     `score` is None where there is no reference or no text, `steps` where the target does not tell what it did.
-    `cost_reported`: a running system told its cost itself.
+    `cost_reported`: a running system told its cost itself. `scheduled_s` is when the request was due, counted from the
+    start, and `since_scheduled_s` the time from then to the answer, both only where requests arrive on their own.
     """
 
     asked: Asked
@@ -46,6 +49,8 @@ class Row:
     steps: tuple[Step, ...] | None
     usage: Usage = Usage()
     cost_reported: bool = False
+    scheduled_s: float | None = None
+    since_scheduled_s: float | None = None
 
     @property
     def calls(self) -> list[Completion]:
@@ -66,8 +71,8 @@ class Row:
 
     @property
     def hit(self) -> bool:
-        """Whether the answer is told to have come from the cache, exact or semantic."""
-        return any(step.kind in ("cache", "similar") and step.outcome == "ok" for step in self.steps or ())
+        """Whether the answer is told to be another request's: from the cache, or from a call under way."""
+        return any(step.kind in HITS and step.outcome == "ok" for step in self.steps or ())
 
 
 def by_arm(rows: Sequence[Row]) -> Mapping[Arm, list[Row]]:

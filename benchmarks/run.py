@@ -1,14 +1,17 @@
 """Ask every target the same requests, one row per request and target.
 
-Requests go one after another: each answer's time is its own. The arms take turns, in a seeded order, where both can
+In virtual time requests arrive on their own, whatever is still under way, and each arm has a clock to itself. In real
+time they go one after another: each answer's time is its own. The arms take turns, in a seeded order, where both can
 answer at once; live models on this machine would slow each other down, so there one arm runs after the other.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from benchmarks.quality.score import score
@@ -17,6 +20,7 @@ from benchmarks.scenario import Arm
 from benchmarks.targets.target import Reply, Target
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Item, Workload
+from shared.clock import now, sleep_until
 from shared.contract import Request
 from shared.errors import BadInput
 
@@ -55,6 +59,33 @@ def _graded(reply: Reply, item: Item, workload: Workload) -> Score | None:
     if reply.error is not None:
         return Score(0.0, "no answer")
     return None if reply.text is None else score(reply.text, item, workload)
+
+
+async def arriving(
+    stream: Sequence[Asked],
+    due_s: Sequence[float],
+    target: Target,
+    workload: Workload,
+    *,
+    deadline_s: float,
+    keep: Callable[[Row], None],
+) -> None:
+    """Ask one target each request when it is due, in seconds from now. `keep` gets each row as it comes."""
+    begun = now()
+
+    async def one(asked: Asked, due: float) -> None:
+        late = now() - begun - due
+        row = await ask(asked, workload.request(asked.item, deadline_s=deadline_s), target, workload)
+        since = None if row.latency_s is None else late + row.latency_s
+        keep(replace(row, scheduled_s=due, since_scheduled_s=since))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for asked, due in zip(stream, due_s, strict=True):
+                await sleep_until(begun + due)
+                group.create_task(one(asked, due))
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
 
 
 async def interleaved(

@@ -13,172 +13,49 @@ file. Its JSON Schema is `scenario.schema.json`, beside this module.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
     Field,
-    JsonValue,
     PrivateAttr,
-    Tag,
     ValidationError,
-    field_serializer,
     model_validator,
 )
 
+from benchmarks.cost_settings import CostSettings
+from benchmarks.systems import (
+    KEY_VARIABLE,
+    AnyDirect,
+    AnyLegacy,
+    Direct,
+    Http,
+    Legacy,
+    Log,
+    OwnPrice,
+    Python,
+    Strict,
+    Text,
+)
 from benchmarks.toml_source import Key, TomlSource, nearest
 from benchmarks.workloads.workload import BUILTIN, ScorerName
-from legacy_pipeline.settings import Settings as LegacySettings
-from shared import pricing
-from shared.backends.openai_dialect import split_url
 from shared.errors import BadInput
-from shared.pricing import Price
 
-KINDS: Final = ("recorded", "local", "litellm", "http")
+if TYPE_CHECKING:
+    from shared.hardware.catalogue import Figure
+
 DEFAULT_FILE: Final = Path("crossover.toml")
-KEY_VARIABLE: Final = "CROSSOVER_API_KEY"
-OWN: Final = "given in the scenario file"
-VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-"""A reference to an environment variable, where one is allowed: in the values of headers and the texts of a body."""
-PLACEHOLDER: Final = re.compile(r"\{\{ *(\w*) *\}\}")
-PLACEHOLDERS: Final = ("input", "task", "id", "messages")
-ALONE: Final = '{{messages}} becomes a list, so it stands alone in the body: "{{messages}}"'
-REFERENCE: Final = re.compile(f"{VARIABLE.pattern}|{PLACEHOLDER.pattern}")
-NOT_SHOWN: Final = "(not shown)"
-HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-HEADER_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+KINDS_OF_CALLS: Final = ("small", "large", "call")
 
 Arm = Literal["legacy", "direct"]
 ARMS: Final[tuple[Arm, Arm]] = ("legacy", "direct")
 
 
-def _known_kind(text: str) -> str:
-    kind, _, name = text.partition(":")
-    if kind not in KINDS or not name:
-        raise ValueError(f"{text!r} is no model; write recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL")
-    if kind == "recorded" and "/" in name:
-        raise ValueError(
-            f"a recording's name holds no `/`; `crossover record` writes recorded:{name.replace('/', '--')}"
-        )
-    if kind == "http":
-        url, _, model = name.partition("#")
-        if not model or not url.startswith(("http://", "https://")):
-            raise ValueError("this needs a URL and a model: http:https://host/v1#MODEL")
-        _base_url(url)
-    return text
-
-
-def _base_url(text: str) -> str:
-    """What `HttpBackend` takes, and no credentials: they would stand in the report."""
-    try:
-        _, credentials = split_url(text)
-    except BadInput as error:
-        raise ValueError(str(error)) from None
-    if credentials:
-        raise ValueError("the URL holds a user or a password; put the key into an environment variable")
-    return text
-
-
-def _url(text: str) -> str:
-    try:
-        url = urlsplit(text)
-        there = url.scheme in ("http", "https") and url.hostname and url.port != 0
-    except ValueError:
-        raise ValueError("the host or the port of this URL is wrong; write one like https://host/path") from None
-    if "@" in url.netloc:
-        raise ValueError("the URL holds a user or a password; put the key into an environment variable")
-    if not there:
-        raise ValueError("this is no URL; write one like https://host/path")
-    if "messages" in _placeholders([text]):
-        raise ValueError(ALONE)
-    return text
-
-
-def _placeholders(texts: Iterable[str]) -> set[str]:
-    """The placeholders in them. Raises `ValueError` for one that there is not."""
-    found = {name for text in texts for name in PLACEHOLDER.findall(text)}
-    for name in sorted(found - set(PLACEHOLDERS)):
-        raise ValueError(f"placeholder {{{{{name}}}}} is unknown{nearest(name, PLACEHOLDERS)}")
-    return found
-
-
-def _body(body: JsonValue) -> JsonValue:
-    """The body as a value with placeholders."""
-    try:
-        if isinstance(body, str):
-            body = json.loads(body)
-        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f'body is no JSON ({error}); placeholders stand in quotes: "{{{{input}}}}"') from None
-    _placeholders(texts_in(body))
-    if any(text != "{{messages}}" for text in texts_in(body) if "messages" in PLACEHOLDER.findall(text)):
-        raise ValueError(ALONE)
-    return body
-
-
-def _header_name(name: str) -> str:
-    if not HEADER_NAME.fullmatch(name):
-        raise ValueError("this is no name of a header; write letters, digits and hyphens")
-    return name
-
-
-def _header_value(value: str) -> str:
-    if HEADER_CONTROL.search(value):
-        raise ValueError("the header holds a line break or the like; write it in one line")
-    return value
-
-
-def _price_name(name: str) -> str:
-    try:
-        pricing.find(name)
-    except BadInput as error:
-        raise ValueError(f"{error}, or a table like {{ input = 0.15, output = 0.60 }}") from None
-    return name
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class OwnPrice(_Strict):
-    """A price of your own: US dollars per million tokens, `input` and `output`, or per call."""
-
-    input: float | None = Field(default=None, ge=0, description="US dollars per million tokens in.")
-    output: float | None = Field(default=None, ge=0, description="US dollars per million tokens out.")
-    per_call: float | None = Field(default=None, ge=0, description="US dollars a call, whatever its tokens.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        tokens = [self.input is not None, self.output is not None]
-        if any(tokens) == (self.per_call is not None) or any(tokens) != all(tokens):
-            raise ValueError("write either { input = ..., output = ... } or { per_call = ... }")
-        return self
-
-
-def _price_tag(value: object) -> str:
-    return "table" if isinstance(value, dict | OwnPrice) else "name"
-
-
-PriceSpec = Annotated[
-    Annotated[str, AfterValidator(_price_name), Tag("name")] | Annotated[OwnPrice, Tag("table")],
-    Discriminator(_price_tag),
-]
-"""The name of a list price, or a table of one's own."""
-ModelPlace = Annotated[str, AfterValidator(_known_kind)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Traffic(_Strict):
+class Traffic(Strict):
     """Every test question once, in random order, and repeats among them. Where an arm is a log, the log is the traffic.
 
     A repeat asks a question again that was asked before, the popular ones more often: popularity follows a Zipf law
@@ -192,9 +69,17 @@ class Traffic(_Strict):
     )
     zipf: float = Field(default=1.0, ge=0, le=10, description="Exponent of the popularity of what is repeated.")
     limit: int | None = Field(default=None, ge=1, description="Stop after so many requests; None: all.")
+    arrivals: Literal["poisson", "constant", "bursty", "ramp"] = Field(
+        default="poisson", description="How requests arrive where time is virtual; elsewhere they go one by one."
+    )
+    rate: float = Field(default=20.0, gt=0, le=1e6, description="Requests a second; at the start of a ramp.")
+    ramp_to: float = Field(default=40.0, gt=0, le=1e6, description="Requests a second at the end of a ramp.")
+    burstiness: float = Field(
+        default=2.0, gt=0, le=100, description="Coefficient of variation of the time between bursty arrivals."
+    )
 
 
-class Quality(_Strict):
+class Quality(Strict):
     """How answers are judged. A scorer is for logs: the tasks of a workload name their own."""
 
     scorer: ScorerName | None = Field(
@@ -205,116 +90,50 @@ class Quality(_Strict):
     )
 
 
-class Legacy(_Strict):
-    """The legacy pipeline of this repo: its two models and what their tokens cost."""
+class Assumed(Strict):
+    """A figure that nobody has published, and the range that it may lie in."""
 
-    kind: Literal["builtin"] = "builtin"
-    small: ModelPlace
-    large: ModelPlace
-    small_price: PriceSpec | None = None
-    large_price: PriceSpec | None = None
-    settings: LegacySettings = LegacySettings()
-
-
-class Direct(_Strict):
-    """The direct pipeline of this repo: its one model and what its tokens cost."""
-
-    kind: Literal["builtin"] = "builtin"
-    model: ModelPlace
-    price: PriceSpec | None = None
-
-
-class ResponsePaths(_Strict):
-    """Where a JSON answer holds what: keys and indices joined by dots, like `choices.0.message.content`."""
-
-    text: Text
-    model: Text | None = None
-    input_tokens: Text | None = None
-    output_tokens: Text | None = None
-    cost_usd: Text | None = None
-    stage: Text | None = Field(default=None, description="What answered: cache, small, large or call.")
-
-
-class Http(_Strict):
-    """A running service: an OpenAI-compatible API (`base_url` and `model`) or any JSON endpoint (`url`, `response`).
-
-    In the first form the model sees the workload's whole prompt. In the second `{{input}}`, `{{task}}` and `{{id}}` in
-    `url` and `body` are the item's own, and a text that is exactly `{{messages}}` becomes the list of messages.
-    """
-
-    kind: Literal["http"]
-    base_url: Annotated[str, AfterValidator(_base_url)] | None = Field(
-        default=None, description="The API's address up to and including its version: https://host/v1"
-    )
-    model: Text | None = None
-    api_key_env: Text | None = Field(
-        default=None, description=f"The environment variable that holds the key; default: {KEY_VARIABLE}, if it is set."
-    )
-    url: Annotated[str, AfterValidator(_url)] | None = None
-    method: Literal["POST", "PUT", "GET"] = "POST"
-    headers: dict[Annotated[str, AfterValidator(_header_name)], Annotated[str, AfterValidator(_header_value)]] = Field(
-        default={}, description="Values may hold ${VARIABLE} of the environment."
-    )
-    body: Annotated[JsonValue, AfterValidator(_body)] = Field(
-        default=None, description="A table, or a text that is JSON. Texts may hold ${VARIABLE} of the environment."
-    )
-    response: ResponsePaths | None = None
-    price: PriceSpec | None = None
+    value: float = Field(ge=0)
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+    why: Text
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        openai = {"base_url", "model", "api_key_env"} & self.model_fields_set
-        own = {"url", "method", "headers", "body", "response"} & self.model_fields_set
-        if openai and own:
-            raise ValueError(
-                f"{' and '.join(sorted(openai))} are for an OpenAI-compatible API, {' and '.join(sorted(own))} for any "
-                "other endpoint; leave out the ones or the others"
-            )
-        if own:
-            if self.url is None or self.response is None:
-                raise ValueError("an endpoint needs a url, and a table `response` with the path `text`")
-            if not _placeholders([self.url, *texts_in(self.body)]) & {"input", "messages"}:
-                raise ValueError(
-                    "neither body nor url holds {{input}} or {{messages}}, so every request would be the same"
-                )
-        elif self.base_url is None or self.model is None:
-            raise ValueError("an OpenAI-compatible API needs base_url and model; any other endpoint url and response")
+    def _in_range(self) -> Self:
+        if not self.low <= self.value <= self.high:
+            raise ValueError("value lies outside low and high; order them low <= value <= high")
         return self
 
-    @field_serializer("headers")
-    def _no_header_secrets(self, headers: dict[str, str]) -> dict[str, str]:
-        return {name: _shown(value, VARIABLE) for name, value in headers.items()}
+    def figure(self) -> Figure:
+        """The same as a figure of the hardware catalogue."""
+        from shared.hardware.catalogue import Figure
 
-    @field_serializer("body")
-    def _no_body_secrets(self, body: JsonValue) -> JsonValue:
-        return with_texts(body, lambda text: _shown(text, REFERENCE))
-
-    @field_serializer("url")
-    def _no_query(self, url: str | None) -> str | None:
-        address, query, _ = (url or "").partition("?")
-        return f"{address}?{NOT_SHOWN}" if query else url
+        return Figure(self.value, "assumed", self.why, "", self.low, self.high)
 
 
-class Python(_Strict):
-    """A function of yours, run in a process of its own."""
+class HardwareFiles(Strict):
+    """Catalogues of one's own, over the shipped one."""
 
-    kind: Literal["python"]
-    callable: str = Field(
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$", description="package.module:function, sync or async."
+    files: tuple[Text, ...] = ()
+
+
+class Latency(Strict):
+    """What the code itself costs where time is virtual, and the limits of an answer in time (MLPerf's interactive)."""
+
+    overhead: Text | None = Field(
+        default=None, description="A profile by `crossover calibrate`; None: the shipped one."
     )
-    interpreter: Text | None = Field(default=None, description="The Python that has its packages; default: this one.")
-    price: PriceSpec | None = None
+    ttft_limit_s: float = Field(default=0.5, gt=0, description="Seconds to the first token.")
+    tpot_limit_s: float = Field(default=0.03, gt=0, description="Seconds a token after the first.")
 
 
-class Log(_Strict):
-    """Answers that were given earlier: JSON Lines, one request a line."""
+class Gates(Strict):
+    """What decides the exit code: 1 where a gate fails, 2 where it could not be measured."""
 
-    kind: Literal["log"]
-    path: Text
-
-
-AnyLegacy = Annotated[Legacy | Http | Python | Log, Field(discriminator="kind")]
-AnyDirect = Annotated[Direct | Http | Python | Log, Field(discriminator="kind")]
+    quality: Literal["not_worse"] | None = Field(default=None, description="By the margin, on questions like these.")
+    p99_ms: float | None = Field(default=None, gt=0, description="Most milliseconds that direct's p99 may take.")
+    cost: Literal["not_higher"] | None = Field(default=None, description="Direct's cost per decision beside legacy's.")
+    on_inconclusive: Literal["warn", "fail"] = "warn"
 
 
 class Call(NamedTuple):
@@ -325,7 +144,7 @@ class Call(NamedTuple):
     paid: bool
 
 
-class Scenario(_Strict):
+class Scenario(Strict):
     """One comparison, complete."""
 
     preset: str
@@ -333,6 +152,11 @@ class Scenario(_Strict):
     deadline_s: float = Field(default=120.0, gt=0, description="Seconds each request may take.")
     traffic: Traffic = Traffic()
     quality: Quality = Quality()
+    latency: Latency = Latency()
+    cost: CostSettings = CostSettings()
+    gates: Gates = Gates()
+    hardware: HardwareFiles = HardwareFiles()
+    assume: dict[str, dict[str, Assumed]] = Field(default={}, description="By hardware row, by figure.")
     legacy: AnyLegacy
     direct: AnyDirect
     stand_ins: dict[str, str] = Field(
@@ -399,9 +223,30 @@ class Scenario(_Strict):
         return calls
 
     @property
+    def hardware_rows(self) -> dict[str, str]:
+        """The hardware row of each kind of call that has one."""
+        named: dict[str, str | None] = {}
+        if isinstance(self.legacy, Legacy):
+            named |= {"small": self.legacy.small_hardware, "large": self.legacy.large_hardware}
+        if isinstance(self.direct, Direct):
+            named["call"] = self.direct.hardware
+        return {kind: row for kind, row in named.items() if row is not None}
+
+    @property
+    def virtual(self) -> bool:
+        """Whether time is virtual: every answer of both arms is recorded, and its time is that of a hardware row."""
+        recorded = [place.startswith("recorded:") for place in self.places.values()]
+        return len(recorded) == len(self.hardware_rows) == len(KINDS_OF_CALLS) and all(recorded)
+
+    @property
     def one_by_one(self) -> bool:
         """Whether the arms must run one after the other: models live on this machine slow each other down."""
         return any(place.startswith("local:") for place in self.places.values())
+
+
+def key_of_hardware(kind: str) -> Key:
+    """Where the hardware of a kind of call is named."""
+    return ("direct", "hardware") if kind == "call" else ("legacy", f"{kind}_hardware")
 
 
 def key_of_place(kind: str) -> Key:
@@ -413,54 +258,18 @@ def _is_paid(place: str) -> bool:
     return place.startswith(("litellm:", "http:"))
 
 
-def own_price(spec: str | OwnPrice | None) -> Price:
-    """The price of a scenario file: of the list, one's own, or unknown."""
-    if spec is None:
-        return pricing.UNKNOWN
-    if isinstance(spec, str):
-        return pricing.find(spec)
-    return Price("own", spec.input, spec.output, OWN, per_call_usd=spec.per_call)
-
-
-def texts_in(value: JsonValue) -> Iterator[str]:
-    """Every text inside a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(inner)
-
-
-def with_texts(value: JsonValue, change: Callable[[str], JsonValue]) -> JsonValue:
-    """The value with every text inside it changed."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [with_texts(each, change) for each in value]
-    if isinstance(value, dict):
-        return {key: with_texts(each, change) for key, each in value.items()}
-    return value
-
-
-def _shown(text: str, reference: re.Pattern[str]) -> str:
-    """The references that a text holds; what stands around them may be secret."""
-    shown, end = "", 0
-    for found in reference.finditer(text):
-        shown += (NOT_SHOWN if found.start() > end else "") + found[0]
-        end = found.end()
-    return shown + (NOT_SHOWN if len(text) > end else "")
-
-
 PRESETS: Final[dict[str, dict[str, Any]]] = {
     "hardwired": {
         "legacy": {
             "small": "recorded:qwen-0.5b",
-            "small_price": "llama-3.1-8b@deepinfra-turbo",
+            "small_price": "deepinfra-8b",
+            "small_hardware": "h100-8b",
             "large": "recorded:qwen-1.5b",
-            "large_price": "llama-3.3-70b@deepinfra-turbo",
+            "large_price": "deepinfra-70b",
+            "large_hardware": "h100x2-70b",
             "settings": {"small_limit_s": 60.0},  # live, the stand-ins run on a CPU
         },
-        "direct": {"model": "recorded:qwen-0.5b-burnt-3-6", "price": "llama-3.1-8b@hc1"},
+        "direct": {"model": "recorded:qwen-0.5b-burnt-3-6", "price": "hc1", "hardware": "hc1"},
         "stand_ins": {
             "small": "a 0.5B for an 8B on a GPU",
             "large": "a 1.5B for a 70B on GPUs",
@@ -470,12 +279,14 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
     "between": {
         "legacy": {
             "small": "recorded:smollm2-135m",
-            "small_price": "llama-3.1-8b@deepinfra-turbo",
+            "small_price": "deepinfra-8b",
+            "small_hardware": "h100-8b",
             "large": "recorded:qwen-1.5b",
             "large_price": "gpt-4o",
+            "large_hardware": "gpt-4o",
             "settings": {"small_limit_s": 60.0},
         },
-        "direct": {"model": "recorded:qwen-0.5b", "price": "llama-3.3-70b@cerebras"},
+        "direct": {"model": "recorded:qwen-0.5b", "price": "cerebras-70b", "hardware": "cerebras-70b"},
         "stand_ins": {
             "small": "a 135M for an 8B on a GPU",
             "large": "a 1.5B for gpt-4o",
@@ -536,10 +347,13 @@ def load(
         if flag is not None:
             given[section][key] = flag
             given[section].pop(price, None)
+            if not flag.startswith("recorded:"):
+                given[section] = {name: value for name, value in given[section].items() if "hardware" not in name}
         if given[section].get(key, base[section][key]) != base[section][key]:
             # another model is not what the preset's price and stand-in were for
             given[section].setdefault(price, None)
             del stand_ins[kind]
+    _leave_hardware(base, given, live=live)
     given.setdefault("stand_ins", stand_ins)
     merged = _merge(base, given)
     if live:
@@ -557,7 +371,49 @@ def load(
         raise source.invalid(error, merged, Scenario) from None
     _check_hosts(scenario, source)
     _check_logs(scenario, source)
+    _check_hardware(scenario, source)
     return scenario
+
+
+def _leave_hardware(base: dict[str, Any], given: dict[str, Any], *, live: bool) -> None:
+    """The preset's hardware holds for an arm whose models are all recorded: a live model takes its own time."""
+    for section, keys in (("legacy", ("small", "large")), ("direct", ("model",))):
+        if section in base:
+            places = [str(given[section].get(key, base[section][key])) for key in keys]
+            if live or not all(place.startswith("recorded:") for place in places):
+                base[section] = {key: value for key, value in base[section].items() if "hardware" not in key}
+            if live:
+                given[section] = {key: value for key, value in given[section].items() if "hardware" not in key}
+
+
+def _check_hardware(scenario: Scenario, source: TomlSource) -> None:
+    from shared.hardware.catalogue import catalogue
+
+    files = [scenario.path(file) for file in scenario.hardware.files]
+    known = catalogue(*files)
+    for row, figures in scenario.assume.items():
+        if row not in known:
+            raise source.error(("assume", row), f"hardware {row!r} is unknown{nearest(row, known)}")
+        try:
+            known[row].with_assumed({name: each.figure() for name, each in figures.items()})
+        except BadInput as error:
+            raise source.error(("assume", row), str(error)) from None
+    for kind, row in scenario.hardware_rows.items():
+        place = scenario.places[kind]
+        if row not in known:
+            raise source.error(
+                key_of_hardware(kind), f"hardware {row!r} is unknown; `crossover hardware list`{nearest(row, known)}"
+            )
+        if not place.startswith("recorded:"):
+            raise source.error(
+                key_of_hardware(kind), f"{place} takes its own time; hardware is for recorded: models, so leave it out"
+            )
+    if isinstance(scenario.legacy, Legacy) and len({"small", "large"} & set(scenario.hardware_rows)) == 1:
+        missing = "large" if "small" in scenario.hardware_rows else "small"
+        raise source.error(
+            key_of_hardware("small" if missing == "large" else "large"),
+            f"the other model has no hardware, so their times cannot be compared; give {missing}_hardware too",
+        )
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

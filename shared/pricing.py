@@ -1,4 +1,4 @@
-"""What tokens cost: list prices with source and date. Unknown stays None, and whatever rests on it is None too."""
+"""What tokens cost: list prices of the hardware catalogue. Unknown stays None, and whatever rests on it is None too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.contract import Standing, Usage
 from shared.errors import BadInput
+from shared.hardware.catalogue import Hardware, catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,25 @@ class Price:
 
 UNKNOWN: Final = Price("unknown", None, None, "no list price known", "unknown")
 
-_LITELLM: Final = "list price in litellm 1.110.2's price map, 2026-11"
+
+def token_price(hardware: Hardware) -> Price:
+    """The price of a token on this hardware, by the id of its entry; unknown where its entry knows none.
+
+    A list price is known, and still "assumed": the models that answer here are stand-ins for those it is the price of.
+    """
+    given, asked = hardware.figures["input_usd_per_mtok"], hardware.figures["output_usd_per_mtok"]
+    source = ", ".join(filter(None, (asked.source, asked.date))) or UNKNOWN.source
+    if given.value is None or asked.value is None:
+        return Price(hardware.id, None, None, source, "unknown")
+    return Price(hardware.id, given.value, asked.value, source)
+
 
 PRICES: Final = {
-    price.name: price
-    for price in (
-        Price("llama-3.1-8b@deepinfra-turbo", 0.02, 0.04, _LITELLM),
-        Price("llama-3.3-70b@deepinfra-turbo", 0.10, 0.32, _LITELLM),
-        Price("llama-3.3-70b@cerebras", 0.85, 1.20, _LITELLM),
-        Price("gpt-4o", 2.50, 10.0, _LITELLM),
-        Price("llama-3.1-8b@hc1", None, None, "Taalas has published no price (2026-11)", "unknown"),
-    )
+    id_: token_price(hardware)
+    for id_, hardware in catalogue().items()
+    if hardware.figures["output_usd_per_mtok"].source  # a price, or somebody who says that there is none
 }
+"""The list prices by name: the ids of the shipped hardware that is priced by the token, or is to be."""
 
 
 def find(name: str) -> Price:

@@ -8,18 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.init import SCHEMA
-from benchmarks.scenario import (
-    PRESETS,
-    Direct,
-    Http,
-    Legacy,
-    OwnPrice,
-    Scenario,
-    default_file,
-    json_schema,
-    load,
-    own_price,
-)
+from benchmarks.scenario import PRESETS, Scenario, default_file, json_schema, load
+from benchmarks.systems import Direct, Http, Legacy, OwnPrice, own_price
 from shared.contract import Usage
 from shared.errors import BadInput
 from shared.pricing import PRICES
@@ -64,7 +54,7 @@ def test_a_file_goes_over_the_preset_and_a_flag_over_the_file(tmp_path: Path) ->
 def test_another_model_does_not_inherit_the_presets_price_or_stand_in(tmp_path: Path) -> None:
     scenario = load(direct="http:https://chips.example/v1#fast-8b")
     assert direct(scenario).price is None
-    assert legacy(scenario).small_price == "llama-3.1-8b@deepinfra-turbo"
+    assert legacy(scenario).small_price == "deepinfra-8b"
     assert set(scenario.stand_ins) == {"small", "large"}, "those two still stand in for others"
     priced = written(tmp_path, '[direct]\nmodel = "litellm:x/y"\nprice = "gpt-4o"\n')
     assert direct(load(priced)).price == "gpt-4o"

@@ -20,7 +20,8 @@ def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
     answered one does not, there is no figure. The break-even is over what both answered.
     """
     answered = [{row.asked.number for row in arms[arm] if row.error is None} for arm in ARMS]
-    both = {arm: [row for row in arms[arm] if row.asked.number in answered[0] & answered[1]] for arm in ARMS}
+    in_both = answered[0] & answered[1]
+    both = {arm: [row for row in arms[arm] if row.asked.number in in_both] for arm in ARMS}
     return {
         **{arm: _one(arms[arm]) for arm in ARMS},
         "break_even_direct_usd_per_mtok": break_even_usd(

@@ -33,7 +33,7 @@ def run(compared: Run, place: str, max_usd: float | None) -> None:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from benchmarks.scenario import ModelPlace
+    from benchmarks.systems import ModelPlace
     from benchmarks.targets.builtin import check_place, open_backend, price_of
 
     try:

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from benchmarks.quality import max_t
-from benchmarks.rows import Row
+from benchmarks.rows import HITS, Row
 
 Name = Literal["no_cache", "always_large", "large_with_cache"]
 NAMES: Final[tuple[Name, ...]] = ("no_cache", "always_large", "large_with_cache")
-HITS: Final = ("cache", "similar")
 KINDS: Final = ("stale_hit", "false_hit", "misroute", "lucky_route", "backend_loss", "backend_gain")
 WORST: Final = 10
 UNASKED: Final = "legacy is of kind {}: its models cannot be asked otherwise"
@@ -93,8 +92,8 @@ def measure(
 
 
 def kinds_of(effects: tuple[float, float, float], *, hit: str, small: bool) -> Kinds:
-    """`hit` is the kind of step that found the answer, "cache" or "similar", or ""; `small`: the small model answers
-    where the cache does not; `effects` are those of cache, routing and backend.
+    """`hit` is the kind of step that found the answer, one of `HITS`, or ""; `small`: the small model answers where the
+    cache does not; `effects` are those of cache, routing and backend.
 
     An exact hit that scores otherwise than a fresh answer is called stale: within one run, which nothing changes, it is
     one on another model's answer, such as the large one's for a small one that failed. One on a similar question is

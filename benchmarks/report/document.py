@@ -14,20 +14,26 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.cost import per_answer
+from benchmarks import gates, verdict
+from benchmarks.cost import measure as costs
 from benchmarks.latency import percentiles
 from benchmarks.maintenance import surface
 from benchmarks.quality import paired
+from benchmarks.quality.attribution import Name
 from benchmarks.rows import Row, by_arm
 from benchmarks.scenario import ARMS, Arm, Scenario
+from benchmarks.targets.builtin import BuiltinTarget
 from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload
 from shared.contract import Standing
 from shared.errors import BadInput
 from shared.files import replacing
 from shared.steps import Step
+
+if TYPE_CHECKING:
+    from shared.hardware.catalogue import Hardware
 
 SCHEMA: Final = "crossover-report/1"
 ROW_SCHEMA: Final = "crossover-request/1"
@@ -53,26 +59,40 @@ def build(
     routing: Mapping[str, Any] | None = None,
     noise: Mapping[str, Any] | None = None,
     noise_reasons: Mapping[Arm, str],
+    counterfactuals: Mapping[Name, Sequence[Row]],
+    null_s: Sequence[float] = (),
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The whole report. `stopped` says why fewer requests were answered than asked for; `seconds` is the run's time.
 
     `attribution`, `routing` and `noise` are what their measures found, None where there was nothing to go by;
-    `noise_reasons` say why an arm's noise is not measured, "" where it is.
+    `noise_reasons` say why an arm's noise is not measured, "" where it is; `null_s` are the seconds of a target that
+    does nothing, none where time is virtual.
     """
     arms = by_arm(rows)
-    parts = {
+    hardware = {each.arm: each.hardware if isinstance(each, BuiltinTarget) else {} for each in targets}
+    judged = paired.measure(arms, margin=scenario.quality.margin, noise=noise)
+    parts: dict[str, Any] = {
         "maintenance": _maintenance(scenario),
         "quality": {
-            **paired.measure(arms, margin=scenario.quality.margin, noise=noise),
+            **judged,
             "noise_reasons": dict(noise_reasons),
             "attribution": attribution,
             "routing": routing,
         },
-        "latency": percentiles.measure(arms),
-        "cost": per_answer.measure(arms),
+        "latency": percentiles.measure(arms, null_s),
+        "cost": costs.measure(
+            arms,
+            prices={each.arm: each.prices for each in targets},
+            hardware=hardware,
+            settings=scenario.cost,
+            counterfactuals={str(name): each for name, each in counterfactuals.items()} or None,
+            quality=judged["questions_like_these"]["difference"],
+            margin=scenario.quality.margin,
+            seed=scenario.seed,
+        ),
     }
-    return {
+    report = {
         "schema": SCHEMA,
         "provenance": {
             "scenario": scenario.model_dump(mode="json"),
@@ -83,6 +103,9 @@ def build(
             },
             "models": {f"{each.arm}.{kind}": asdict(who) for each in targets for kind, who in each.identities.items()},
             "prices": {f"{each.arm}.{kind}": asdict(cost) for each in targets for kind, cost in each.prices.items()},
+            "hardware": {
+                f"{arm}.{kind}": _hardware(row) for arm, rows_ in hardware.items() for kind, row in rows_.items()
+            },
             "order": order,
             "stopped": stopped,
             "notes": [*(note for target in targets for note in target.notes), *notes],
@@ -95,9 +118,44 @@ def build(
             },
         },
         **parts,
-        "verdict": None,
+        "verdict": _verdict(parts),
         "standing": _standing(scenario, targets, arms, parts),
     }
+    return {**report, "gates": gates.measure(report, scenario.gates)}
+
+
+def _hardware(hardware: Hardware) -> dict[str, Any]:
+    """An entry of the catalogue, with each figure's standing."""
+    figures = {name: asdict(figure) for name, figure in hardware.figures.items()}
+    return {"id": hardware.id, "name": hardware.name, "model": hardware.model, "figures": figures}
+
+
+def _verdict(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parts say together; a task's p99 is not looked at, since few have the answers for one."""
+    judged, spent, tails = parts["quality"], parts["cost"], parts["latency"]["difference"]
+    worse, unknown = judged["worse_somewhere"] or [], {arm: spent[arm]["unknown"] for arm in ARMS}
+    why = "; ".join(f"{arm}: {reason}" for arm, reason in unknown.items() if reason)
+    if (even := spent["break_even"]["price"]) and even["value"] is not None:
+        why += f" (direct is cheaper below ${even['value']:.4g} per Mtok)"
+    whole = judged["questions_like_these"]["difference"]
+    return verdict.measure(
+        verdict.Evidence(
+            whole,
+            whole["word"] == "worse",
+            verdict.Difference.of(spent["difference_usd"]),
+            verdict.Difference.of(tails and tails["p99"]["of_quantiles"]),
+            why,
+        ),
+        {
+            task: verdict.Evidence(
+                each["difference"],
+                task in worse,
+                verdict.Difference.of(spent["by_task"].get(task, {}).get("difference_usd")),
+                why_no_cost=why,
+            )
+            for task, each in judged["by_task"].items()
+        },
+    )
 
 
 def _maintenance(scenario: Scenario) -> dict[str, Any]:
@@ -110,9 +168,9 @@ def _standing(
     scenario: Scenario, targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
 ) -> dict[str, Standing]:
     even = parts["cost"]["break_even_direct_usd_per_mtok"]
+    timed_as: list[Standing] = []
     paid = {arm: _paid(scenario.arms[arm].kind, arms[arm]) for arm in ARMS}
     words: dict[str, Standing] = {
-        "/verdict": "unknown",
         "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else paid["legacy"],
     }
     both: set[Standing] = set()
@@ -121,17 +179,25 @@ def _standing(
         replayed = any(identity.provider == "recorded" for identity in target.identities.values())
         texts: Standing = "recorded" if replayed or kind == "log" else "measured"
         both.add(texts)
-        live = kind != "log" and all(call.timing == "measured" for row in rows for call in row.calls)
+        timings = {call.timing for row in rows for call in row.calls}
+        seconds: Standing = "emulated" if "emulated" in timings else "recorded"
+        if kind != "log" and timings <= {"measured"}:
+            seconds = "measured"
+        timed_as.append(seconds)
         claimed = kind in ("http", "python")
         shares: Standing = "vendor-claimed" if claimed else texts if scenario.logs else "assumed"  # the repeats are
         means = ["", "/questions_like_these", *(f"/by_task/{_token(task)}" for task in parts["quality"]["by_task"])]
         words |= {f"/quality{where}/{arm}": texts for where in means}
         latency, cost = parts["latency"][arm], parts["cost"][arm]
-        timed = any(row.overhead_s is not None for row in rows)
         given: dict[str, tuple[Any, Standing]] = {
             f"/maintenance/{arm}": (parts["maintenance"][arm]["lines"], "measured"),
-            f"/latency/{arm}": (latency["mean_s"], "measured" if live else "recorded"),
-            f"/latency/{arm}/overhead_p50_s": (timed or None, "measured"),
+            f"/latency/{arm}": (latency["mean"], seconds),
+            f"/latency/{arm}/since_scheduled": (latency["since_scheduled"], seconds),
+            f"/latency/overhead/{arm}": (
+                parts["latency"]["overhead"][arm],
+                "recorded" if scenario.virtual else "measured",
+            ),
+            f"/latency/overhead/breakdown/{arm}": (parts["latency"]["overhead"]["breakdown"][arm], seconds),
             f"/cost/{arm}/usd_per_answer": (cost["usd_per_answer"], paid[arm]),
             f"/cost/{arm}/input_tokens": (cost["input_tokens"], texts),
             f"/cost/{arm}/output_tokens": (cost["output_tokens"], texts),
@@ -143,7 +209,20 @@ def _standing(
         counts = ("quality/failed/{}", "latency/{}/answered", "latency/{}/timed", "cost/{}/costed", "cost/{}/told")
         words |= {f"/{pointer.format(arm)}": texts for pointer in counts}
     words |= {"/quality": "recorded" if "recorded" in both else "measured", "/quality/margin": "assumed"}
-    return words | dict.fromkeys(_missing("/quality", parts["quality"]), "unknown")
+    order: tuple[Standing, ...] = ("emulated", "recorded", "measured")
+    timed_word = min(timed_as, key=order.index)
+    words |= costs.standings(parts["cost"], paid=paid, timed=timed_word, judged=words["/quality"])
+    words["/latency/difference"] = timed_word if parts["latency"]["difference"] else "unknown"
+    words["/latency/floor"] = "unknown" if parts["latency"]["floor"] is None else "measured"
+    words["/verdict"] = words["/gates"] = timed_word
+    words["/cost/stages"] = words["/quality"]
+    for arm in ARMS:
+        words[f"/cost/{arm}/per_decision_parts_usd"] = paid[arm]
+        words |= {
+            f"/cost/by_task/{_token(task)}/{arm}_per_decision_usd": paid[arm] for task in parts["cost"]["by_task"]
+        }
+    missing = [*_missing("/quality", parts["quality"]), *_missing("/cost", parts["cost"])]
+    return words | dict.fromkeys(missing, "unknown")
 
 
 def _missing(pointer: str, value: Any) -> Iterator[str]:
@@ -187,6 +266,8 @@ def row_document(row: Row) -> dict[str, Any]:
         "reason": row.score.reason if row.score else _not_scored(row),
         "latency_s": row.latency_s,
         "overhead_s": row.overhead_s,
+        "scheduled_s": row.scheduled_s,
+        "since_scheduled_s": row.since_scheduled_s,
         "cost_usd": row.cost_usd,
         "input_tokens": row.usage.input_tokens,
         "output_tokens": row.usage.output_tokens,

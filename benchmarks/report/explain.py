@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.quality.attribution import EQUAL, HITS, KINDS, UNASKED, kinds_of
+from benchmarks.quality.attribution import EQUAL, KINDS, UNASKED, kinds_of
 from benchmarks.report.document import COUNTERFACTUALS, read_rows
 from benchmarks.report.terminal import nearest, seconds_text
-from benchmarks.rows import CALLS
+from benchmarks.rows import CALLS, HITS
 from shared.errors import BadInput
 
 WORDS: Final = {
@@ -143,6 +143,8 @@ def _who(row: Mapping[str, Any]) -> str:
     model = row["model"] or "a model that is not told"
     if "ok" in (kinds.get("cache"), kinds.get("similar")):
         return f"{model} from the cache"
+    if kinds.get("share") == "ok":
+        return f"{model}, called by an equal request"
     for kind in CALLS:
         if kinds.get(kind) == "ok":
             return f"{model} ({kind})"

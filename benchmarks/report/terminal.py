@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from benchmarks.report import quality_text
+from benchmarks.report import cost_text, quality_text
 
 Table = list[tuple[str, str, str, str]]
 ARMS: Final = ("legacy", "direct")
@@ -33,21 +33,36 @@ def table(report: Mapping[str, Any]) -> str:
         row("quality, questions like these", "/quality/questions_like_these/{}/score", _percent),
         row("quality, this traffic", "/quality/{}/score", _percent),
         row("requests not answered", "/quality/failed/{}", str),
-        row("latency p50", "/latency/{}/p50_s", seconds_text),
-        row("latency p95", "/latency/{}/p95_s", seconds_text),
-        row("latency mean", "/latency/{}/mean_s", seconds_text),
-        row("pipeline overhead p50", "/latency/{}/overhead_p50_s", seconds_text),
+        row("latency p50", "/latency/{}/p50", seconds_text),
+        row("latency p95", "/latency/{}/p95", seconds_text),
+        row("latency p99", "/latency/{}/p99", seconds_text),
+        row("latency mean", "/latency/{}/mean", seconds_text),
+        row("pipeline overhead p50", "/latency/overhead/{}", seconds_text),
         row("cost per 1,000 answers", "/cost/{}/usd_per_answer", lambda usd: f"${usd * 1000:.4f}"),
+        row("cost per 1,000 decisions", "/cost/{}/per_decision_usd", lambda usd: f"${usd * 1000:.4f}"),
         row("cache hit rate", "/cost/{}/hit_rate", _percent),
         row("answered by the small model", "/cost/{}/small_share", _percent),
         row("model calls per answer", "/cost/{}/calls_per_answer", lambda calls: f"{calls:.3f}"),
         row("lines of code", "/maintenance/{}/lines", str),
         row("knobs", "/maintenance/{}/knobs", str),
     ]
-    parts = [[_headline(report)], _aligned(rows), quality_text.lines(report["quality"]), _notes(report)]
+    parts = [
+        [_headline(report), *_verdict(report)],
+        _aligned(rows),
+        quality_text.lines(report["quality"]),
+        cost_text.lines(report),
+        _notes(report),
+    ]
     if len(report["quality"]["by_task"]) > 1 and report["quality"]["right"]:
         parts.insert(2, _aligned(quality_text.by_task(report["quality"])))
     return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _verdict(report: Mapping[str, Any]) -> list[str]:
+    verdict = report["verdict"]
+    lines = [f"Verdict: {verdict['overall'].upper()}. {'; '.join(verdict['reasons'])}."]
+    lines += [f"Gate {each['gate']}: {each['state']} ({each['why']})." for each in report["gates"]]
+    return lines
 
 
 def _aligned(rows: Table) -> list[str]:
@@ -117,11 +132,6 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         elif price["input_usd"] is not None:
             figure = f"{price['name']}, ${price['input_usd']:g} in, ${price['output_usd']:g} out per Mtok"
         notes.append(f"Price of {name}: {figure} ({price['source']}).")
-    even = report["cost"]["break_even_direct_usd_per_mtok"]
-    if even is not None:
-        word = nearest(report["standing"], "/cost/break_even_direct_usd_per_mtok")
-        why = "assumed, as the prices are" if word == "assumed" else word
-        notes.append(f"Direct costs less than legacy below ${even:.4f} per Mtok in and out ({why}).")
     notes += [f"Note: {note}." for note in provenance["notes"]]
     if provenance["stopped"]:
         notes.append(f"Stopped early: {provenance['stopped']}.")
@@ -145,7 +155,7 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
     provenance, standing = report["provenance"], report["standing"]
     ways: dict[str, list[str]] = {}
     for arm in ARMS:
-        kind, word = provenance["scenario"][arm]["kind"], nearest(standing, f"/latency/{arm}/mean_s")
+        kind, word = provenance["scenario"][arm]["kind"], nearest(standing, f"/latency/{arm}/mean")
         if kind == "builtin" and word == "recorded":
             way = (
                 "seconds of the models as recorded where they ran alone on a CPU, plus the pipelines' own time, "
@@ -154,7 +164,12 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
         else:
             who = [model["provider"] for name, model in provenance["models"].items() if name.startswith(f"{arm}.")]
             why = ", as the recordings hold no seconds" if kind == "builtin" and "recorded" in who else ""
-            way = {"measured": "measured here", "recorded": "as logged"}.get(word, f"not measured{why}")
+            rows = [each["id"] for name, each in provenance["hardware"].items() if name.startswith(f"{arm}.")]
+            way = {
+                "measured": "measured here",
+                "recorded": "as logged",
+                "emulated": f"emulated at the pace of {' and '.join(rows)}, {_arrivals(provenance)}",
+            }.get(word, f"not measured{why}")
         ways.setdefault(way, []).append(arm)
     notes = [f"Latency{f' of {arms[0]}' if len(ways) > 1 else ''}: {way}." for way, arms in ways.items()]
     counts = {arm: report["latency"][arm] for arm in ARMS}
@@ -165,6 +180,12 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
             told = f"{parts['legacy']} answers of each"
         notes.append(f"Latency rests on {told}: those that both gave and whose seconds are known.")
     return notes
+
+
+def _arrivals(provenance: Mapping[str, Any]) -> str:
+    if not provenance["order"].endswith("virtual time"):
+        return "in real time"
+    return f"{provenance['order']}, and the code's own time from the overhead profile"
 
 
 def _model(identity: Mapping[str, str]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks.rows import CALLS
-from benchmarks.scenario import Arm, Direct, Legacy, OwnPrice, Scenario, own_price
+from benchmarks.scenario import Arm, Scenario, key_of_hardware
+from benchmarks.systems import Direct, Legacy, OwnPrice, own_price
 from benchmarks.targets.target import Reply
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import BUILTIN, Part
@@ -17,22 +18,32 @@ from legacy_pipeline.classifier import Classifier
 from shared.clock import now
 from shared.contract import Answer, Backend, Identity, Pipeline, Request
 from shared.errors import BadInput, CrossoverError, MissingRecording
-from shared.pricing import Price
+from shared.pricing import PRICES, Price
 from shared.run import answer
 from shared.steps import Background, Step
+
+if TYPE_CHECKING:
+    from benchmarks.overhead import Profile
+    from direct_pipeline.pipeline import DirectPipeline
+    from legacy_pipeline.pipeline import LegacyPipeline
+    from shared.hardware.catalogue import Hardware
 
 ARTEFACTS: Final = Path(__file__).parents[2] / "legacy_pipeline" / "artefacts"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltinTarget:
-    """A pipeline ready to be asked. `prices` and `identities` go by the kind of the step that calls a model."""
+    """A pipeline ready to be asked.
+
+    `prices`, `identities` and `hardware`, where times are emulated, go by the kind of the step that calls a model.
+    """
 
     arm: Arm
     pipeline: Pipeline
     prices: dict[str, Price]
     identities: dict[str, Identity]
     notes: tuple[str, ...] = ()
+    hardware: dict[str, Hardware] = field(default_factory=dict)
     _background: Background = field(default_factory=Background)
 
     async def ask(self, asked: Asked, request: Request) -> Reply:  # noqa: ARG002  # only a log needs the number
@@ -86,7 +97,7 @@ def _refuse_gaps(steps: Sequence[Step]) -> None:
 def _latency_s(seconds: float, steps: Sequence[Step]) -> float | None:
     """What passed here, and the recorded seconds of replayed calls, which did not pass here."""
     for step in steps:
-        if step.completion and step.completion.timing != "measured":
+        if step.completion and step.completion.timing not in ("measured", "emulated"):
             if step.completion.seconds is None:
                 return None
             seconds += step.completion.seconds
@@ -162,10 +173,12 @@ def recording_file(name: str, part: Part, workload: Path = BUILTIN) -> Path:
     raise BadInput(f"no {part} recording of {name!r}{where}; there are {', '.join(found) or 'none'}; {remedy}")
 
 
-def price_of(place: str, given: str | OwnPrice | None) -> Price:
-    """The price that the scenario gives, else litellm's own for a LiteLLM model, else unknown."""
+def price_of(place: str, given: str | OwnPrice | None, hardware: str | None = None) -> Price:
+    """The price that the scenario gives, else that of its hardware, else litellm's own for its models, else unknown."""
     if given:
         return own_price(given)
+    if hardware in PRICES:
+        return PRICES[hardware]
     kind, _, name = place.partition(":")
     if kind == "litellm":
         from shared.backends.litellm import list_price
@@ -211,33 +224,103 @@ class LegacyParts(NamedTuple):
     notes: tuple[str, ...]
 
 
-def open_legacy(chosen: Legacy, workload: Path = BUILTIN) -> LegacyParts:
-    """The models and the classifier of a legacy arm. Raises `BadInput` where one cannot be had."""
-    small = open_backend(chosen.small, logprobs=chosen.settings.escalate_below is not None, workload=workload)
-    large = open_backend(chosen.large, workload=workload)
-    return LegacyParts(small, large, *open_classifier(small.identity, large.identity, workload))
+def open_legacy(scenario: Scenario) -> LegacyParts:
+    """The models and the classifier of the legacy arm, on their hardware. Raises `BadInput` where one cannot be had."""
+    chosen = scenario.legacy
+    if not isinstance(chosen, Legacy):
+        raise BadInput(f'legacy is of kind = "{chosen.kind}", and only the built-in pipeline has models of its own')
+    small, notes_small = _place(scenario, "small", logprobs=chosen.settings.escalate_below is not None)
+    large, notes_large = _place(scenario, "large")
+    classifier, notes = open_classifier(small.identity, large.identity, scenario.workload_folder)
+    return LegacyParts(small, large, classifier, (*notes, *notes_small, *notes_large))
+
+
+def check_hardware(scenario: Scenario) -> None:
+    """Raises `BadInput` where the pace of some hardware, or the profile of the code's own cost, cannot be had."""
+    from shared.hardware.pace import pace
+
+    for kind, hardware in hardware_of(scenario).items():
+        try:
+            pace(hardware)
+        except BadInput as error:
+            raise scenario.error(key_of_hardware(kind), str(error)) from None
+    if scenario.virtual:
+        _profile(scenario)
+
+
+def hardware_of(scenario: Scenario) -> dict[str, Hardware]:
+    """The hardware of each kind of call that has some, with what the scenario and this repo assume about it."""
+    if not scenario.hardware_rows:
+        return {}
+    from shared.hardware.catalogue import assumptions, catalogue
+
+    known = catalogue(*(scenario.path(file) for file in scenario.hardware.files))
+    found = {}
+    for kind, row in scenario.hardware_rows.items():
+        own = {figure: each.figure() for figure, each in scenario.assume.get(row, {}).items()}
+        hardware = known[row].with_assumed(own)
+        shipped = assumptions().get(row, {})
+        found[kind] = hardware.with_assumed(
+            {figure: each for figure, each in shipped.items() if hardware.value(figure) is None}
+        )
+    return found
+
+
+def _place(scenario: Scenario, kind: str, *, logprobs: bool = False) -> tuple[Backend, tuple[str, ...]]:
+    """The backend of a kind of call, at the pace of its hardware if it has some, and what must be known about it."""
+    backend = open_backend(scenario.places[kind], logprobs=logprobs, workload=scenario.workload_folder)
+    hardware = hardware_of(scenario).get(kind)
+    if hardware is None:
+        return backend, ()
+    from shared.backends.emulated import EmulatedBackend
+    from shared.backends.recorded import RecordedBackend
+
+    if isinstance(backend, RecordedBackend) and not backend.counted:
+        name = backend.identity.model
+        return backend, (f"the answers of {name} have no token counts, so their time on {hardware.id} is not known",)
+    emulated = EmulatedBackend(backend, hardware, seed=scenario.seed)
+    return emulated, (emulated.stand_in,) if emulated.stand_in else ()
 
 
 def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> BuiltinTarget:
     """Build the pipeline of one arm. The caller closes it. Raises `BadInput` where the arm is another system."""
-    chosen, folder = scenario.arms[arm], scenario.workload_folder
+    chosen, hardware = scenario.arms[arm], hardware_of(scenario)
     if isinstance(chosen, Direct):
         from direct_pipeline.pipeline import DirectPipeline
 
-        backend = open_backend(chosen.model, workload=folder)
-        price = price_of(chosen.model, chosen.price)
-        return BuiltinTarget(arm, DirectPipeline(backend), {"call": price}, {"call": backend.identity})
+        backend, notes = _place(scenario, "call")
+        price = price_of(chosen.model, chosen.price, chosen.hardware)
+        pipeline = _charged(DirectPipeline(backend), scenario)
+        kinds = {kind: row for kind, row in hardware.items() if kind == "call"}
+        return BuiltinTarget(arm, pipeline, {"call": price}, {"call": backend.identity}, notes, kinds)
     if not isinstance(chosen, Legacy):
         raise BadInput(f'{arm} is of kind = "{chosen.kind}", and only the built-in pipelines can be served')
     from legacy_pipeline.app import build
 
-    parts = open_legacy(chosen, folder)
+    parts = open_legacy(scenario)
     small, large, notes = parts.small, parts.large, parts.notes
     prices = {
-        "small": price_of(chosen.small, chosen.small_price),
-        "large": price_of(chosen.large, chosen.large_price),
+        "small": price_of(chosen.small, chosen.small_price, chosen.small_hardware),
+        "large": price_of(chosen.large, chosen.large_price, chosen.large_hardware),
     }
     if chosen.small.startswith("local:") and chosen.large.startswith("local:"):
         notes = (*notes, "legacy holds two models in this process, and each slows the other; direct holds one")
-    cascade = build(cache_directory, parts.classifier, small, large, chosen.settings)
-    return BuiltinTarget(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes)
+    cascade = _charged(build(cache_directory, parts.classifier, small, large, chosen.settings), scenario)
+    kinds = {kind: row for kind, row in hardware.items() if kind != "call"}
+    return BuiltinTarget(arm, cascade, prices, {"small": small.identity, "large": large.identity}, notes, kinds)
+
+
+def _charged(pipeline: LegacyPipeline | DirectPipeline, scenario: Scenario) -> Pipeline:
+    """The pipeline, which under virtual time takes as long as its own code took where that was measured."""
+    if not scenario.virtual:
+        return pipeline
+    from benchmarks.overhead import charge
+
+    return charge(pipeline, _profile(scenario))
+
+
+def _profile(scenario: Scenario) -> Profile:
+    from benchmarks.overhead import Profile
+
+    file = scenario.latency.overhead
+    return Profile.load(scenario.path(file) if file else None)

@@ -31,7 +31,8 @@ from benchmarks.budget import Budget
 from benchmarks.quality.attribution import Name, small_answered
 from benchmarks.rows import Row
 from benchmarks.run import ALIKE, BudgetReached, ask
-from benchmarks.scenario import Legacy, Scenario
+from benchmarks.scenario import Scenario
+from benchmarks.systems import Legacy
 from benchmarks.targets.builtin import BuiltinTarget, open_legacy
 from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload
@@ -137,7 +138,7 @@ class Counterfactuals:
         chosen = scenario.legacy
         if not isinstance(chosen, Legacy):
             raise TypeError("only the built-in legacy pipeline has counterfactuals")
-        self.parts = parts = open_legacy(chosen, scenario.workload_folder)
+        self.parts = parts = open_legacy(scenario)
         self._workload, self._known = workload, Known()
 
         def remembering(kind: str, backend: Backend) -> RememberingBackend:

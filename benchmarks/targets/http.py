@@ -16,19 +16,9 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from pydantic import JsonValue
 
-from benchmarks.scenario import (
-    KEY_VARIABLE,
-    PLACEHOLDER,
-    VARIABLE,
-    Arm,
-    Http,
-    ResponsePaths,
-    Scenario,
-    own_price,
-    texts_in,
-    with_texts,
-)
+from benchmarks.scenario import Arm, Scenario
 from benchmarks.strict_json import kind, loads
+from benchmarks.systems import KEY_VARIABLE, PLACEHOLDER, VARIABLE, Http, ResponsePaths, own_price, texts_in, with_texts
 from benchmarks.targets.target import MOST, Reply, Target, cost_usd, steps_of_stage
 from benchmarks.workloads.traffic import Asked
 from shared.backends.http import MAX_ANSWER_BYTES, HttpBackend

@@ -227,6 +227,11 @@ class RecordedBackend:
     def identity(self) -> Identity:
         return self._identity
 
+    @property
+    def counted(self) -> bool:
+        """Whether the tokens of every answer are known."""
+        return all(None not in (row.input_tokens, row.output_tokens) for row in self._recording.rows.values())
+
     async def complete(self, request: Request) -> Completion:
         """The whole answer."""
         return self._completion(request)

@@ -17,6 +17,7 @@ import pytest
 from benchmarks.compare import compare
 from benchmarks.report import document, terminal
 from benchmarks.report.explain import explain
+from benchmarks.rows import HITS
 from benchmarks.scenario import load
 from shared.errors import BadInput
 
@@ -66,7 +67,8 @@ def test_every_number_has_its_word_and_unknown_is_null(report: Any) -> None:
         if pointer in ("/quality/questions", "/quality/requests") or pointer.endswith("/questions"):
             continue
         word = terminal.nearest(report["standing"], pointer)
-        assert (value is None) <= (word == "unknown" or pointer.endswith(("p95_s", "p99_s"))), pointer
+        few = pointer.startswith("/latency/") and {"p50", "p95", "p99", "p999"} & set(pointer.split("/"))
+        assert (value is None) <= (word == "unknown" or bool(few)), pointer
         assert (word == "unknown") <= (value is None), pointer
 
 
@@ -74,13 +76,14 @@ def test_the_figures_follow_from_the_rows(report: Any, rows: list[Any]) -> None:
     for arm in ("legacy", "direct"):
         mine = [row for row in rows if row["arm"] == arm]
         assert report["quality"][arm]["score"] == pytest.approx(sum(row["score"] for row in mine) / len(mine))
-        hits = [row for row in mine if row["steps"][0]["kind"] == "cache" and row["steps"][0]["outcome"] == "ok"]
+        hits = [row for row in mine if any(step["kind"] in HITS and step["outcome"] == "ok" for step in row["steps"])]
         assert report["cost"][arm]["hit_rate"] == pytest.approx(len(hits) / len(mine))
         calls = [step["call"] for row in mine for step in row["steps"] if step["call"]]
         assert report["cost"][arm]["calls_per_answer"] == pytest.approx(len(calls) / len(mine))
         for row in mine:
             here = sum(step["seconds"] for step in row["steps"] if step["call"]) + row["overhead_s"]
-            recorded = [step["call"]["seconds"] for step in row["steps"] if step["call"]]
+            calls = [step["call"] for step in row["steps"] if step["call"]]
+            recorded = [call["seconds"] for call in calls if call["timing"] != "emulated"]  # those did not pass here
             if None in recorded:
                 assert row["latency_s"] is None
             else:
@@ -99,7 +102,8 @@ def test_exactly_the_repeats_come_from_the_cache(rows: list[Any]) -> None:
     }
     for row in rows:
         if row["arm"] == "legacy" and row["item"] not in cut:
-            assert (row["steps"][0]["outcome"] == "ok") == row["repeat"]
+            found = {step["kind"] for step in row["steps"] if step["outcome"] == "ok"}
+            assert bool(found & set(HITS)) == row["repeat"]  # out of the cache, or from a call that is under way
 
 
 def test_the_direct_price_is_unknown_and_so_is_what_rests_on_it(report: Any) -> None:

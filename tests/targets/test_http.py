@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.scenario import Http, load
+from benchmarks.scenario import load
+from benchmarks.systems import Http
 from benchmarks.targets.http import at_path, check_environment, open_http
 from benchmarks.targets.target import Reply
 from benchmarks.workloads.traffic import Asked

@@ -1,0 +1,1 @@
+"""What `crossover load` sends to whom, and what it makes of the answers."""

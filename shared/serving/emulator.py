@@ -1,0 +1,203 @@
+"""Serve an emulated backend as the hardware's own endpoint would: its one model, its limits, its timing.
+
+`POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`. Unlike in `app.py`,
+where a pipeline is served, nothing stands between the backend and the wire: a full server is a 429 and is not tried
+again, an empty answer stays an empty 200. It runs on aiohttp, whose parser is native code. Time counts from when a
+request's head is in: reading and checking the rest is part of the time to first token, as it is on a real endpoint. No
+prompt and no answer is logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import uuid
+from contextlib import aclosing
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import ValidationError
+
+from shared.backends.emulated import EmulatedBackend
+from shared.clock import now, wall
+from shared.contract import Completion, Request
+from shared.errors import BackendRefused, BackendUnavailable, CrossoverError, InvalidRequest, MissingRecording
+from shared.serving.app import MAX_BODY_BYTES, ChatRequest
+
+NO_DEADLINE_S: Final = 86_400.0
+"""Hardware has no deadline of its own: its clients have."""
+
+Sent = list[tuple[float, int]]
+"""One answer as it left, write by write: (seconds since its request's head was in, characters of text until then)."""
+
+_log: Final = logging.getLogger(__name__)
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+_EVENTS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
+
+
+class EmulatorServer:
+    """The endpoint of one `EmulatedBackend`. `keep_sent` has it tell at `GET /debug/sent` when it sent what."""
+
+    def __init__(self, backend: EmulatedBackend, *, keep_sent: bool = False) -> None:
+        self._backend = backend
+        self._names = (backend.hardware.id, backend.hardware.model)
+        self._sent: list[Sent] | None = [] if keep_sent else None
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors])
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        if keep_sent:
+            app.router.add_get("/debug/sent", self._tell_sent)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+
+    async def start(self, listening: socket.socket) -> None:
+        """Answer on this socket from now on."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listening).start()
+
+    async def aclose(self) -> None:
+        """Stop: answers under way get a second."""
+        await self._runner.cleanup()
+        await self._backend.aclose()
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return _json({"status": "ok"})
+
+    async def _models(self, _: web.Request) -> web.Response:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "crossover"} for name in self._names]
+        return _json({"object": "list", "data": data})
+
+    async def _tell_sent(self, _: web.Request) -> web.Response:
+        return _json(self._sent)
+
+    async def _chat(self, http: web.Request) -> web.StreamResponse:
+        arrived_s = now()
+        asked = _parsed(await http.read())
+        if asked.model not in self._names:
+            message = f"the model {asked.model!r} does not exist here; ask for {self._names[0]!r}"
+            return _error(404, message, "invalid_request_error", "model_not_found", "model")
+        request = asked.request(NO_DEADLINE_S)
+        if not asked.stream:
+            return await self._whole(http, request, asked.model, arrived_s)
+        with_usage = asked.stream_options is not None and asked.stream_options.include_usage
+        return await self._streamed(http, request, asked.model, arrived_s, with_usage=with_usage)
+
+    async def _whole(self, http: web.Request, request: Request, model: str, arrived_s: float) -> web.StreamResponse:
+        response = web.Response(content_type="application/json")
+
+        async def ready(completion: Completion) -> None:
+            message = {"role": "assistant", "content": completion.text}
+            choice = {"index": 0, "message": message, "finish_reason": _finish_reason(completion)}
+            body = _head("chat.completion", model) | {"choices": [choice], "usage": _usage(completion)}
+            response.body = _encode(body).encode()
+            await response.prepare(http)  # its head is held back until there is a body
+
+        completion = await self._backend.complete(request, arrived_s=arrived_s, accepted=ready)
+        self._note([(now() - arrived_s, len(completion.text))])
+        await response.write_eof()
+        return response
+
+    async def _streamed(
+        self, http: web.Request, request: Request, model: str, arrived_s: float, *, with_usage: bool
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers=_EVENTS)
+        head = _head("chat.completion.chunk", model)
+        delta: dict[str, str] = {"role": "assistant"}
+        sent: Sent = []
+        length = 0
+
+        async def ready(_: Completion) -> None:
+            await response.prepare(http)  # what is refused was refused before, with a status of its own
+
+        async with aclosing(self._backend.stream(request, arrived_s=arrived_s, accepted=ready)) as items:
+            async for item in items:
+                if isinstance(item, str):
+                    event = _event(head | _choice(delta | {"content": item}))
+                    delta, length = {}, length + len(item)
+                    sent.append((now() - arrived_s, length))
+                    await response.write(event)
+                    continue
+                last = _event(head | _choice(delta, _finish_reason(item)))
+                if with_usage:
+                    last += _event(head | {"choices": [], "usage": _usage(item)})
+                await response.write(last + b"data: [DONE]\n\n")
+        await response.write_eof()
+        self._note(sent)
+        return response
+
+    def _note(self, sent: Sent) -> None:
+        if self._sent is not None:
+            self._sent.append(sent)
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error as OpenAI's API words it; what is not ours is told by its type alone, since it may quote."""
+    try:
+        return await handler(request)
+    except CrossoverError as error:
+        return _refusal(error)
+    except web.HTTPException as error:
+        return _error(error.status, error.reason, "invalid_request_error", None)
+    except ConnectionResetError:
+        raise  # the client has left
+    except Exception as error:
+        _log.error("the emulator raised %s", type(error).__name__)  # its message may quote the prompt
+        return _error(500, f"the emulator raised {type(error).__name__}; please report it", "server_error", None)
+
+
+def _refusal(error: CrossoverError) -> web.Response:
+    """What OpenAI-compatible endpoints answer in this case, so that clients take it for what it is."""
+    if isinstance(error, BackendUnavailable):
+        return _error(429, str(error), "rate_limit_error", "rate_limit_exceeded")
+    if isinstance(error, MissingRecording):
+        return _error(404, str(error), "invalid_request_error", "missing_recording")
+    if isinstance(error, BackendRefused):
+        return _error(400, str(error), "invalid_request_error", "context_length_exceeded", "messages")
+    if isinstance(error, InvalidRequest):
+        return _error(400, str(error), "invalid_request_error", None, getattr(error, "field", None))
+    return _error(500, str(error), "server_error", None)
+
+
+def _parsed(body: bytes) -> ChatRequest:
+    try:
+        return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(each) for each in wrong["loc"])[:80]
+    if wrong["type"] == "extra_forbidden":
+        raise InvalidRequest(f"{field} cannot be honoured here; leave it out")
+    raise InvalidRequest(f"{field or 'the body'}: {wrong['msg']}")
+
+
+def _error(status: int, message: str, kind: str, code: str | None, param: str | None = None) -> web.Response:
+    return _json({"error": {"message": message, "type": kind, "param": param, "code": code}}, status)
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=_encode(body).encode(), status=status, content_type="application/json")
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(wall()), "model": model}
+
+
+def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+
+
+def _finish_reason(completion: Completion) -> str | None:
+    """OpenAI's word; null where it is not known."""
+    return None if completion.finish_reason == "unknown" else completion.finish_reason
+
+
+def _usage(completion: Completion) -> dict[str, int]:
+    """OpenAI's usage; an emulated answer always has its counts."""
+    asked, made = completion.usage.input_tokens or 0, completion.usage.output_tokens or 0
+    return {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    return b"data: " + _encode(body).encode() + b"\n\n"
