@@ -42,6 +42,7 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repe
     """
     questions = asked_by(scenario)
     check_arms(scenario)
+    check_tasks(scenario, questions)
     budget = Budget(scenario, max_usd)
     make_writable(out)
     return _compare(scenario, questions, out, budget, repeats)
@@ -56,6 +57,15 @@ def check_arms(scenario: Scenario) -> None:
         from benchmarks.targets.http import check_environment
 
         check_environment(scenario)
+
+
+def check_tasks(scenario: Scenario, questions: Questions) -> None:
+    """Raises `BadInput` where a wrong answer has a price on a task that there is not."""
+    tasks = sorted({asked.item.task for asked in questions.stream})
+    if unknown := scenario.cost.unknown_tasks(tasks):
+        raise scenario.error(
+            ("cost", "wrong_answer_usd", unknown[0]), f"there is no task {unknown[0]!r}; there are {', '.join(tasks)}"
+        )
 
 
 def dry_run(scenario: Scenario, repeats: int = 1) -> int:

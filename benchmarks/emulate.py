@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.contract import Backend
 from shared.errors import BadInput
-from shared.hardware.catalogue import FIGURES, Figure, Hardware, assumptions, find
+from shared.hardware.catalogue import FIGURES, Figure, Hardware, find
 
 if TYPE_CHECKING:
     from shared.backends.emulated import EmulatedBackend
@@ -31,9 +31,7 @@ def assumed(settings: Sequence[str]) -> dict[str, Figure]:
 
 def resolve(id_: str, files: Sequence[Path], own: Mapping[str, Figure]) -> Hardware:
     """The row of that id, with what is assumed here, and else what the catalogue assumes. Raises `BadInput`."""
-    hardware = find(id_, *files).with_assumed(own)
-    shipped = assumptions().get(id_, {})
-    return hardware.with_assumed({name: each for name, each in shipped.items() if hardware.value(name) is None})
+    return find(id_, *files).with_assumed(own).with_shipped()
 
 
 def open_inner(model: str) -> Backend:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.compare import Questions, asked_by, check_arms, open_arm
+from benchmarks.compare import Questions, asked_by, check_arms, check_tasks, open_arm
 from benchmarks.scenario import ARMS, Arm, Scenario, default_file, key_of_place, load
 from benchmarks.systems import Legacy, Log
 from benchmarks.targets.builtin import artefact_file, price_of
@@ -44,6 +44,7 @@ def check(file: Path | None) -> int:
     scenario = load(file)
     questions = asked_by(scenario)
     check_arms(scenario)
+    check_tasks(scenario, questions)
     for arm in ARMS:
         if scenario.arms[arm].kind == "python":
             clock.run(_started(arm, scenario, questions))

@@ -181,6 +181,7 @@ class Direct(Strict):
     model: ModelPlace
     price: PriceSpec | None = None
     hardware: Text | None = Field(default=None, description=HARDWARE)
+    votes: int = Field(default=1, ge=1, le=31, description="Samples of which the most frequent answer is given.")
 
 
 class ResponsePaths(Strict):

@@ -26,7 +26,7 @@ from benchmarks.workloads.workload import Item, Workload, load
 from shared.backends.recorded import read_recording, recording_key
 from shared.contract import Usage
 from shared.errors import BadInput
-from shared.hardware.catalogue import Hardware, assumptions, catalogue
+from shared.hardware.catalogue import Hardware, catalogue
 from shared.hardware.pace import NEEDED, pace
 from shared.pricing import PRICES
 
@@ -299,9 +299,8 @@ def _mean_cost(rate: Rate, usages: Sequence[Usage]) -> float:
 
 def _with_shipped(hardware: Hardware) -> tuple[Hardware, list[str]]:
     """The hardware with the shipped assumptions where nothing is known, and which figures those are."""
-    shipped = assumptions().get(hardware.id, {})
-    missing = {name: guess for name, guess in shipped.items() if hardware.value(name) is None}
-    return hardware.with_assumed(missing), list(missing)
+    filled = hardware.with_shipped()
+    return filled, [name for name in filled.figures if hardware.value(name) != filled.value(name)]
 
 
 def _seconds(hardware: Hardware, usages: Sequence[Usage]) -> list[float] | None:

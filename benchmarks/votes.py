@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.latency.quantiles import quantile
-from benchmarks.published.reach import assumed, on_hardware
+from benchmarks.published.reach import on_hardware
 from benchmarks.quality.decision import decide
 from benchmarks.quality.score import score
 from benchmarks.recording import SAMPLED_AT, SAMPLED_SEED
@@ -143,7 +143,7 @@ def _on(
         timed = texts
         if reach.pace:
             recording = sampled.greedy if key == "greedy" else sampled.samples
-            emulated: Backend = EmulatedBackend(RecordedBackend(recording), assumed(row))
+            emulated: Backend = EmulatedBackend(RecordedBackend(recording), row.with_shipped())
             timed = clock.run(_ask(emulated if key == "greedy" else _voting(emulated, int(key)), sampled), virtual=True)
         for task in tasks:
             places = sampled.of(task)

@@ -24,7 +24,7 @@ from benchmarks.latency.quantiles import Estimate, of_series
 from benchmarks.machine import machine
 from benchmarks.progress import Progress
 from benchmarks.ways import OUTPUT_TOKENS, How, Way, Ways, opened
-from shared.hardware.catalogue import Figure, assumptions, find
+from shared.hardware.catalogue import Figure, find
 from shared.hardware.pace import NEEDED, pace
 
 HARDWARE: Final = ("hc1", "cerebras-8b", "h100-8b")
@@ -126,8 +126,7 @@ def _dict(estimate: Estimate | None) -> dict[str, float] | None:
 
 def _answer(id_: str) -> dict[str, Any]:
     """What one answer takes on that hardware, and who says so; low and high by the ranges of what is assumed."""
-    row = find(id_)
-    row = row.with_assumed(assumptions().get(id_, {}))
+    row = find(id_).with_shipped()
     figures = {name: row.figures[name] for name in NEEDED}
     seconds = {
         end: pace(replace(row, figures={**row.figures, **{name: _at(figures[name], end) for name in figures}})).seconds(

@@ -64,15 +64,3 @@ def find(name: str) -> Price:
         return PRICES[name]
     except KeyError:
         raise BadInput(f"price {name!r} is unknown; use one of {', '.join(PRICES)}") from None
-
-
-def break_even_usd(budget_usd: float | None, usages: list[Usage]) -> float | None:
-    """US dollars per million tokens, in and out alike, at which `usages` cost `budget_usd` together."""
-    if budget_usd is None or not usages:
-        return None
-    tokens = 0
-    for usage in usages:
-        if usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        tokens += usage.input_tokens + usage.output_tokens
-    return budget_usd / tokens * 1e6 if tokens else None

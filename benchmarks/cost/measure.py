@@ -63,7 +63,6 @@ def measure(
     answers = per_answer.measure(arms)
     return {
         **{arm: {**answers[arm], **_of_arm(spent[arm])} for arm in ARMS},
-        "break_even_direct_usd_per_mtok": answers["break_even_direct_usd_per_mtok"],
         "requests": ledger.requests,
         "acceptable": settings.acceptable,
         **_difference(spent),

@@ -1,4 +1,4 @@
-"""What an answer costs in tokens at list prices, and the direct model's price at which both pipelines cost the same."""
+"""What an answer costs in tokens at list prices, how many calls it takes, and how often none is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from benchmarks.rows import CALLS, Row
 from benchmarks.scenario import ARMS, Arm
 from benchmarks.targets.target import REPORTED
 from shared.contract import Usage
-from shared.pricing import break_even_usd
 
 
 def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
@@ -17,17 +16,9 @@ def measure(arms: Mapping[Arm, Sequence[Row]]) -> dict[str, Any]:
 
     None where a price is unknown, steps are not told, or, for the calls, only who answered is told. They rest on
     `costed` and `told` requests: a failed one that does not tell its cost, steps or tokens is left out, and where an
-    answered one does not, there is no figure. The break-even is over what both answered.
+    answered one does not, there is no figure.
     """
-    answered = [{row.asked.number for row in arms[arm] if row.error is None} for arm in ARMS]
-    in_both = answered[0] & answered[1]
-    both = {arm: [row for row in arms[arm] if row.asked.number in in_both] for arm in ARMS}
-    return {
-        **{arm: _one(arms[arm]) for arm in ARMS},
-        "break_even_direct_usd_per_mtok": break_even_usd(
-            _total(_telling(both["legacy"], _costed)), [usage for row in both["direct"] for usage in row.usages]
-        ),
-    }
+    return {arm: _one(arms[arm]) for arm in ARMS}
 
 
 def _telling(rows: Sequence[Row], tells: Callable[[Row], bool]) -> list[Row]:

@@ -23,8 +23,8 @@ from benchmarks.workloads.workload import Workload
 from shared.backends.generated import GeneratedBackend
 from shared.clock import now
 from shared.contract import Answer, Backend, Completion, Message, Request, Standing
-from shared.errors import BadInput, CrossoverError, DeadlineExceeded, MissingRecording
-from shared.steps import Background, Step
+from shared.errors import BadInput, CrossoverError, DeadlineExceeded
+from shared.steps import Background
 
 NULL: Final = "null"
 MOST_CONNECTIONS: Final = 4096
@@ -95,7 +95,7 @@ def as_in_trace(trace: Trace, deadline_s: float) -> Ask | None:
 @asynccontextmanager
 async def in_process(arm: Arm, scenario: Scenario, folder: Path, ask: Ask, *, whole: bool) -> AsyncIterator[Opened]:
     """One of the scenario's pipelines, with a cache of its own in `folder`."""
-    from benchmarks.targets.builtin import open_target
+    from benchmarks.targets.builtin import open_target, refuse_gaps
     from shared.run import answer, stream
 
     target, background = open_target(arm, scenario, folder / "cache"), Background()
@@ -114,9 +114,9 @@ async def in_process(arm: Arm, scenario: Scenario, folder: Path, ask: Ask, *, wh
                         elif first_at is None:
                             first_at = now()
         except CrossoverError as error:
-            _refuse_gaps(list(error.steps))
+            refuse_gaps(error.steps)
             return Reply(first_at, None, _said(error))
-        _refuse_gaps(list(got.steps) if got else [])
+        refuse_gaps(got.steps if got else [])
         return Reply(first_at, got.completion.usage.output_tokens if got else None)
 
     notes = target.notes
@@ -127,13 +127,6 @@ async def in_process(arm: Arm, scenario: Scenario, folder: Path, ask: Ask, *, wh
         await background.drain()
     finally:
         await pipeline.aclose()
-
-
-def _refuse_gaps(steps: list[Step]) -> None:
-    """A question that was never recorded is a wrong input, even where a fallback hid it."""
-    for step in steps:
-        if step.detail.startswith(MissingRecording.__name__):
-            raise MissingRecording(step.detail.partition(": ")[2])
 
 
 @asynccontextmanager

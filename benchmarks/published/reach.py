@@ -17,7 +17,7 @@ from benchmarks.published.assumptions import CLAIMED_CHEAPER, CLAIMED_FOR, SERVE
 from benchmarks.published.model import Routed
 from shared.contract import Usage
 from shared.errors import BadInput
-from shared.hardware.catalogue import Hardware, assumptions, find
+from shared.hardware.catalogue import Hardware, find
 from shared.hardware.pace import Pace, pace
 from shared.pricing import UNKNOWN, Price, token_price
 
@@ -60,19 +60,12 @@ class Reach:
 NOWHERE: Final = Reach("", "", UNKNOWN, None)
 
 
-def assumed(hardware: Hardware) -> Hardware:
-    """The row with the shipped assumptions for what it does not know."""
-    shipped = assumptions().get(hardware.id, {})
-    gaps = [name for name in shipped if hardware.figures[name].standing in ("unknown", "assumed")]
-    return hardware.with_assumed({name: shipped[name] for name in gaps})
-
-
 def on_hardware(hardware: Hardware) -> Reach:
     """A row with its assumptions; no pace where even those do not say it.
 
     Its list price, else what a token takes of its rent at the utilisation that `[cost]` assumes, else what is claimed.
     """
-    row, settings = assumed(hardware), CostSettings()
+    row, settings = hardware.with_shipped(), CostSettings()
     try:
         known: Pace | None = pace(row)
     except BadInput:

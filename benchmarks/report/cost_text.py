@@ -48,7 +48,7 @@ def _stage(name: str, stage: Mapping[str, Any]) -> str:
         if found := stage[metric]:
             shown.append(_signed(found["net"] * 1000, pattern))
             if found["times"] is not None and found["net"] > 0 and shown[-1]:
-                shown[-1] += f" (it costs {found['times']:.3g} times what it saves)"
+                shown[-1] += f" ({found['times']:.3g} times those it saves)"
     return f"the {name} {', '.join(each for each in shown if each)}" if any(shown) else ""
 
 

@@ -167,12 +167,9 @@ def _maintenance(scenario: Scenario) -> dict[str, Any]:
 def _standing(
     scenario: Scenario, targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
 ) -> dict[str, Standing]:
-    even = parts["cost"]["break_even_direct_usd_per_mtok"]
     timed_as: list[Standing] = []
     paid = {arm: _paid(scenario.arms[arm].kind, arms[arm]) for arm in ARMS}
-    words: dict[str, Standing] = {
-        "/cost/break_even_direct_usd_per_mtok": "unknown" if even is None else paid["legacy"],
-    }
+    words: dict[str, Standing] = {}
     both: set[Standing] = set()
     for target in targets:
         arm, rows, kind = target.arm, arms[target.arm], scenario.arms[target.arm].kind

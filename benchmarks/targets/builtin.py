@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from benchmarks.rows import CALLS
 from benchmarks.scenario import Arm, Scenario, key_of_hardware
@@ -60,7 +60,7 @@ class BuiltinTarget:
             steps = caught.steps
         seconds = now() - begun
         await self._background.drain()
-        _refuse_gaps(steps)
+        refuse_gaps(steps)
         return Reply(
             got.text if got else None,
             got.completion.model if got else None,
@@ -87,7 +87,7 @@ class BuiltinTarget:
         return total
 
 
-def _refuse_gaps(steps: Sequence[Step]) -> None:
+def refuse_gaps(steps: Sequence[Step]) -> None:
     """A question that was never recorded is a wrong input, not a wrong answer, even where a fallback hid it."""
     for step in steps:
         if step.detail.startswith(MissingRecording.__name__):
@@ -104,16 +104,18 @@ def _latency_s(seconds: float, steps: Sequence[Step]) -> float | None:
     return seconds
 
 
-def open_backend(place: str, *, logprobs: bool = False, workload: Path = BUILTIN) -> Backend:
+def open_backend(
+    place: str, *, logprobs: bool = False, workload: Path = BUILTIN, part: Part | Literal["samples"] = "test"
+) -> Backend:
     """The backend of a model place. `logprobs` asks for them where they are not given anyway. Raises `BadInput`.
 
-    `workload` is the folder whose recordings are meant.
+    `workload` is the folder whose recordings are meant, and `part` which of them.
     """
     kind, _, name = place.partition(":")
     if kind == "recorded":
         from shared.backends.recorded import RecordedBackend, read_recording
 
-        return RecordedBackend(read_recording(recording_file(name, "test", workload)))
+        return RecordedBackend(read_recording(recording_file(name, part, workload)))
     if kind == "local":
         from shared.backends.local import LocalBackend
 
@@ -151,7 +153,7 @@ def recording_path(folder: Path, name: str, part: str) -> Path:
     return folder / "recordings" / f"{name}.{part}.jsonl.gz"
 
 
-def recording_file(name: str, part: Part, workload: Path = BUILTIN) -> Path:
+def recording_file(name: str, part: Part | Literal["samples"], workload: Path = BUILTIN) -> Path:
     """The recording of a model on a workload, gzipped or plain. Raises `BadInput` naming those that exist."""
     file = recording_path(workload, name, part)
     for there in (file, file.with_suffix("")):
@@ -252,23 +254,21 @@ def hardware_of(scenario: Scenario) -> dict[str, Hardware]:
     """The hardware of each kind of call that has some, with what the scenario and this repo assume about it."""
     if not scenario.hardware_rows:
         return {}
-    from shared.hardware.catalogue import assumptions, catalogue
+    from shared.hardware.catalogue import catalogue
 
     known = catalogue(*(scenario.path(file) for file in scenario.hardware.files))
     found = {}
     for kind, row in scenario.hardware_rows.items():
         own = {figure: each.figure() for figure, each in scenario.assume.get(row, {}).items()}
-        hardware = known[row].with_assumed(own)
-        shipped = assumptions().get(row, {})
-        found[kind] = hardware.with_assumed(
-            {figure: each for figure, each in shipped.items() if hardware.value(figure) is None}
-        )
+        found[kind] = known[row].with_assumed(own).with_shipped()
     return found
 
 
-def _place(scenario: Scenario, kind: str, *, logprobs: bool = False) -> tuple[Backend, tuple[str, ...]]:
+def _place(
+    scenario: Scenario, kind: str, *, logprobs: bool = False, part: Part | Literal["samples"] = "test"
+) -> tuple[Backend, tuple[str, ...]]:
     """The backend of a kind of call, at the pace of its hardware if it has some, and what must be known about it."""
-    backend = open_backend(scenario.places[kind], logprobs=logprobs, workload=scenario.workload_folder)
+    backend = open_backend(scenario.places[kind], logprobs=logprobs, workload=scenario.workload_folder, part=part)
     hardware = hardware_of(scenario).get(kind)
     if hardware is None:
         return backend, ()
@@ -288,7 +288,12 @@ def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> BuiltinT
     if isinstance(chosen, Direct):
         from direct_pipeline.pipeline import DirectPipeline
 
-        backend, notes = _place(scenario, "call")
+        backend, notes = _place(scenario, "call", part="samples" if chosen.votes > 1 else "test")
+        if chosen.votes > 1:
+            from benchmarks.recording import SAMPLED_AT, SAMPLED_SEED
+            from shared.backends.vote import VoteBackend
+
+            backend = VoteBackend(backend, chosen.votes, temperature=SAMPLED_AT, seed=SAMPLED_SEED)
         price = price_of(chosen.model, chosen.price, chosen.hardware)
         pipeline = _charged(DirectPipeline(backend), scenario)
         kinds = {kind: row for kind, row in hardware.items() if kind == "call"}

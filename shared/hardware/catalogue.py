@@ -112,6 +112,11 @@ class Hardware:
                 raise BadInput(f"assumption for {self.id}: {name}: {error}") from None
         return dataclasses.replace(self, figures={**self.figures, **assumptions})
 
+    def with_shipped(self) -> Hardware:
+        """The same with what this repo assumes for the figures that are still unknown."""
+        shipped = assumptions().get(self.id, {})
+        return self.with_assumed({name: each for name, each in shipped.items() if self.value(name) is None})
+
 
 def catalogue(*files: Path) -> Mapping[str, Hardware]:
     """Every entry by id: the shipped ones, then those of `files`, in their order.

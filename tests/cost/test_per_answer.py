@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from benchmarks.cost.per_answer import measure
 from benchmarks.rows import Row
-from benchmarks.scenario import Arm
 from benchmarks.targets.target import steps_of_stage
 from shared.contract import Completion, Usage
 from shared.steps import Step
@@ -68,13 +65,3 @@ def test_a_cache_hit_makes_no_call_and_uses_no_tokens() -> None:
     )
     assert (found["hit_rate"], found["calls_per_answer"], found["usd_per_answer"]) == (0.5, 0.5, 1.0)
     assert (found["input_tokens"], found["output_tokens"]) == (8, 2)
-
-
-def test_the_break_even_is_over_what_both_answered() -> None:
-    arms: dict[Arm, list[Row]] = {
-        "legacy": [row("legacy", 0, cost_usd=1.0), row("legacy", 1, cost_usd=5.0)],
-        "direct": [row("direct", 0, usage=TEN), row("direct", 1, usage=TEN, error="Timeout")],
-    }
-    assert measure(arms)["break_even_direct_usd_per_mtok"] == pytest.approx(1.0 / 10 * 1e6)
-    arms["legacy"][0] = row("legacy", 0)
-    assert measure(arms)["break_even_direct_usd_per_mtok"] is None

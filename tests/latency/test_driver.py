@@ -105,7 +105,7 @@ def test_what_send_raises_ends_the_run_and_cancels_the_rest() -> None:
 
     with pytest.raises(ValueError, match="a bug"):
         virtual(open_loop([0.0, 0.1, 0.2, 0.3], send, samples))
-    assert cancelled[:2] == [0, 1]
+    assert sorted(cancelled) == [0, 1]
     assert len(samples) == 0
 
 

@@ -109,10 +109,14 @@ def test_exactly_the_repeats_come_from_the_cache(rows: list[Any]) -> None:
 def test_the_direct_price_is_unknown_and_so_is_what_rests_on_it(report: Any) -> None:
     assert report["cost"]["direct"]["usd_per_answer"] is None
     assert report["standing"]["/cost/direct/usd_per_answer"] == "unknown"
-    tokens = report["cost"]["direct"]["input_tokens"] + report["cost"]["direct"]["output_tokens"]
-    even = report["cost"]["break_even_direct_usd_per_mtok"]
-    legacy_usd = report["cost"]["legacy"]["usd_per_answer"] * report["quality"]["requests"]
-    assert even * tokens / 1e6 == pytest.approx(legacy_usd)
+    cost = report["cost"]
+    tokens = cost["direct"]["input_tokens"] + cost["direct"]["output_tokens"]
+    even = cost["break_even"]["price"]["value"]
+    assert even * tokens / 1e6 == pytest.approx(
+        cost["legacy"]["per_decision_usd"] * cost["direct"]["acceptable_answers"]
+    )
+    assert cost["difference_usd"]["estimate"] is None
+    assert report["standing"]["/cost/vendor_claim"] == "vendor-claimed"
 
 
 def test_the_table_shows_what_the_report_says(report: Any) -> None:
