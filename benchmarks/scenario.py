@@ -318,6 +318,10 @@ def load(
     """The scenario of a file, or of a preset without one, with flags over it. Raises `BadInput` naming line and key."""
     source = TomlSource(file)
     given = source.given
+    if preset and given.get("preset", preset) != preset:
+        raise source.error(
+            ("preset",), f"the file is over another preset than --preset {preset}; leave out the one or the other"
+        )
     name = preset or given.pop("preset", "hardwired")
     given.pop("preset", None)
     if not isinstance(name, str) or name not in PRESETS:
@@ -353,6 +357,8 @@ def load(
             # another model is not what the preset's price and stand-in were for
             given[section].setdefault(price, None)
             del stand_ins[kind]
+        elif (row := key_of_hardware(kind)[1]) in given[section] and given[section][row] != base[section].get(row):
+            del stand_ins[kind]  # on other hardware it stands for that one's model, which every output says
     _leave_hardware(base, given, live=live)
     given.setdefault("stand_ins", stand_ins)
     merged = _merge(base, given)

@@ -165,7 +165,8 @@ def _story(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> list[
         lines.append("  steps not told")
     for step in row["steps"] or ():
         call = step["call"]
-        parts = [f"{step['kind']} {step['outcome']}", f"{step['seconds'] * 1e3:.3f} ms here"]
+        where = "" if call and call["timing"] == "emulated" else " here"
+        parts = [f"{step['kind']} {step['outcome']}", f"{step['seconds'] * 1e3:.3f} ms{where}"]
         if call:
             took = "time not known" if call["seconds"] is None else f"{call['seconds']:.3f} s {call['timing']}"
             parts.append(f"{call['model']}, {call['input_tokens']} tokens in, {call['output_tokens']} out, {took}")

@@ -123,6 +123,8 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
                     f"{what} of {arm}: over {report['cost'][arm][count]} of {quality['requests']} requests; the others "
                     "failed and do not tell it."
                 )
+    notes += _assumed(provenance["hardware"])
+    notes += _no_interval(report)
     for name, price in provenance["prices"].items():
         arm, figure = name.partition(".")[0], "not known"
         if nearest(report["standing"], f"/cost/{arm}/usd_per_answer") == "vendor-claimed":
@@ -136,6 +138,33 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     if provenance["stopped"]:
         notes.append(f"Stopped early: {provenance['stopped']}.")
     return notes
+
+
+def _assumed(hardware: Mapping[str, Any]) -> list[str]:
+    """What nobody has published about the hardware that times rest on, once a row."""
+    rows = {row["id"]: row["figures"] for row in hardware.values()}
+    lines = []
+    for name, figures in rows.items():
+        guesses = [
+            f"{figure} {each['value']:g}" + ("" if each["low"] is None else f" ({each['low']:g} to {each['high']:g})")
+            for figure, each in figures.items()
+            if each["standing"] == "assumed"
+        ]
+        if guesses:
+            lines.append(f"Assumed of {name}: {', '.join(guesses)}; why: crossover hardware show {name}.")
+    return lines
+
+
+def _no_interval(report: Mapping[str, Any]) -> list[str]:
+    """Percentiles that are shown without an interval: their requests waited for one another."""
+    shown = [
+        f"{name} of {arm}"
+        for arm in ARMS
+        for name in ("p50", "p95", "p99")
+        if report["latency"][arm][name] is not None and report["latency"][arm]["intervals"][name] is None
+    ]
+    why = "requests waited for one another, so more of them are needed"
+    return [f"No interval for {', '.join(shown)}: {why}."] if shown else []
 
 
 def _who(arm: str, provenance: Mapping[str, Any]) -> str:

@@ -169,7 +169,8 @@ def recording_file(name: str, part: Part | Literal["samples"], workload: Path = 
 
     where = "" if workload == BUILTIN else f" in {file.parent}"
     option = "" if workload == BUILTIN else f" --workload {workload}"
-    remedy = f"make one with: crossover record --model {name} --part {part}{option}"
+    which = "--samples 5" if part == "samples" else f"--part {part}"
+    remedy = f"make one with: crossover record --model {name} {which}{option}"
     if found and read_recording(next(iter(found.values()))).header.model.provider == "imported":
         remedy = "name one of these, or import the table again with the column of its answers"
     raise BadInput(f"no {part} recording of {name!r}{where}; there are {', '.join(found) or 'none'}; {remedy}")

@@ -254,6 +254,7 @@ class RecordedBackend:
             raise MissingRecording(
                 f"the recording of {header.model.name} on workload {header.workload!r} has no answer to this prompt "
                 f"(key {key[:12]}); run: crossover record --workload {header.workload} --model {header.model.name}"
+                + (f" --samples {request.sample + 1}" if request.temperature else "")
             )
         return Completion(
             row.text,

@@ -56,7 +56,7 @@ def test_show_tells_source_date_and_standing_and_what_is_assumed(run: Run) -> No
     assert "unknown (Taalas has published no price, 2026-11)" in shown
     assert "assumed 0.00126 (0.0005 to 0.134) with a prompt of 22 tokens: " in shown
     assert "To emulate it" not in shown
-    assert "To emulate it, assume first_token_s, prompt_token_s, tok_s." in run("show", "gpt-4o")
+    assert "To emulate it, assume first_token_s, prompt_token_s, tok_s." in run("show", "gpt-4o-mini")
 
 
 def test_check_says_what_is_unknown_and_what_would_have_to_be_assumed(run: Run, tmp_path: Path) -> None:
