@@ -17,12 +17,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+Number = Annotated[float, Field(strict=True)]
+"""A float or an int; no string, and no boolean, which would count as 1."""
+
+
 class Range(_Strict):
     """An uncertain number: the best guess and what it may lie between."""
 
-    value: float
-    low: float
-    high: float
+    value: Number
+    low: Number
+    high: Number
     why: str = ""
 
     @model_validator(mode="after")
@@ -62,21 +66,21 @@ def _shares_below_one(given: Range) -> Range:
     return _all_above_zero(given)
 
 
-_Number = Annotated[float, Field(ge=0), Tag("number")]
+_Number = Annotated[Number, Field(ge=0), Tag("number")]
 _Table = Annotated[Range, AfterValidator(_none_below_zero), Tag("range")]
 
 NonNegative = Annotated[_Number | _Table, Discriminator(_tag)]
 Positive = Annotated[
-    Annotated[float, Field(gt=0), Tag("number")] | Annotated[Range, AfterValidator(_all_above_zero), Tag("range")],
+    Annotated[Number, Field(gt=0), Tag("number")] | Annotated[Range, AfterValidator(_all_above_zero), Tag("range")],
     Discriminator(_tag),
 ]
 Utilisation = Annotated[
-    Annotated[float, Field(gt=0, le=1), Tag("number")]
+    Annotated[Number, Field(gt=0, le=1), Tag("number")]
     | Annotated[Range, AfterValidator(_shares_above_zero), Tag("range")],
     Discriminator(_tag),
 ]
 Decline = Annotated[
-    Annotated[float, Field(gt=0, lt=1), Tag("number")]
+    Annotated[Number, Field(gt=0, lt=1), Tag("number")]
     | Annotated[Range, AfterValidator(_shares_below_one), Tag("range")],
     Discriminator(_tag),
 ]
@@ -96,7 +100,7 @@ UTILISATION: Final = Range(
 class CostSettings(_Strict):
     """What a decision costs besides tokens, and what makes an answer one."""
 
-    acceptable: float = Field(
+    acceptable: Number = Field(
         default=0.5, gt=0, le=1, description="Least score of an answer that the product can act on: a decision."
     )
     wrong_answer_usd: WrongAnswer = Field(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shared.contract import Backend
 from shared.errors import BadInput
 from shared.hardware.catalogue import FIGURES, Figure, Hardware, find
+from shared.hardware.pace import NEEDED
 
 if TYPE_CHECKING:
     from shared.backends.emulated import EmulatedBackend
@@ -22,6 +23,8 @@ def assumed(settings: Sequence[str]) -> dict[str, Figure]:
     found = {}
     for setting in settings:
         name, _, text = setting.partition("=")
+        if name not in FIGURES:
+            raise BadInput(f"--assume {setting}: there is no figure {name!r}; there are {', '.join(FIGURES)}")
         try:
             found[name] = Figure(float(text), "assumed", "given on the command line")
         except ValueError:
@@ -30,8 +33,15 @@ def assumed(settings: Sequence[str]) -> dict[str, Figure]:
 
 
 def resolve(id_: str, files: Sequence[Path], own: Mapping[str, Figure]) -> Hardware:
-    """The row of that id, with what is assumed here, and else what the catalogue assumes. Raises `BadInput`."""
-    return find(id_, *files).with_assumed(own).with_shipped()
+    """The row of that id, with what is assumed here, and else what the catalogue assumes.
+
+    Raises `BadInput`, also where it then still lacks a figure that its time depends on.
+    """
+    hardware = find(id_, *files).with_assumed(own).with_shipped()
+    if unknown := [name for name in NEEDED if hardware.value(name) is None]:
+        remedy = " ".join(f"--assume {name}=..." for name in unknown)
+        raise BadInput(f"hardware {id_}: {', '.join(unknown)} unknown, so no time can be given; assume it: {remedy}")
+    return hardware
 
 
 def open_inner(model: str) -> Backend:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from benchmarks.scenario import Gates
+from benchmarks.scenario import ARMS, Gates
 from benchmarks.verdict import Difference
 
 State = Literal["passed", "failed", "inconclusive", "not measured"]
@@ -28,7 +28,7 @@ def measure(report: Mapping[str, Any], gates: Gates) -> list[dict[str, str]]:
     if gates.p99_ms is not None:
         add("p99_ms", *_p99(report["latency"]["direct"], gates.p99_ms))
     if gates.cost:
-        add("cost", *_cost(Difference.of(report["cost"]["difference_usd"])))
+        add("cost", *_cost(report["cost"]))
     return found
 
 
@@ -57,14 +57,16 @@ def _p99(latency: Mapping[str, Any], limit_ms: float) -> tuple[State, str]:
     return ("passed" if high <= limit_ms else "failed" if low > limit_ms else "inconclusive"), said
 
 
-def _cost(difference: Difference) -> tuple[State, str]:
+def _cost(cost: Mapping[str, Any]) -> tuple[State, str]:
+    difference = Difference.of(cost["difference_usd"])
     states: dict[str, State] = {
         "lower": "passed",
         "higher": "failed",
         "alike": "inconclusive",
         "unknown": "not measured",
     }
-    why = "cost per decision is not known on both sides"
+    unknown = [f"{arm}: {cost[arm]['unknown']}" for arm in ARMS if cost[arm]["unknown"]]
+    why = "; ".join(["cost per decision is not known on both sides", *unknown])
     if difference.estimate is not None:
         why = f"direct - legacy is {difference.estimate:+.3g} US dollars per acceptable decision"
     return states.get(difference.side, "not measured"), why

@@ -2,7 +2,8 @@
 
 Quality and tokens come from the recordings of the built-in tasks, whose small models stand in for those that the
 hardware serves; the time is that of the hardware row; what a message is worth are assumptions with ranges, printed with
-the result. A row whose price nobody has published has no cost here, but the price below which full coverage pays.
+the result. A row whose price nobody has published has no cost here, but the price below which full coverage pays, and
+beside it what its vendor's claim leads to where there is one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Final
 from benchmarks.cost.rates import RENTED, Rate, rate_of
 from benchmarks.cost.uncertain import Draws
 from benchmarks.cost_settings import CostSettings
+from benchmarks.published.reach import on_hardware
 from benchmarks.quality import interval
 from benchmarks.quality.score import score
 from benchmarks.targets.builtin import recording_file
@@ -28,7 +30,7 @@ from shared.contract import Usage
 from shared.errors import BadInput
 from shared.hardware.catalogue import Hardware, catalogue
 from shared.hardware.pace import NEEDED, pace
-from shared.pricing import PRICES
+from shared.pricing import Price, token_price
 
 SCHEMA: Final = "crossover-usecases/1"
 SHIPPED: Final = Path(__file__).with_suffix(".toml")
@@ -106,12 +108,14 @@ class Seen:
     usages: tuple[Usage, ...]
 
 
-def measure(hardware: Sequence[str] = (), given: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Every use at each hardware row (default: all), US dollars and seconds; None is not known.
+def measure(
+    hardware: Sequence[str] = (), given: Mapping[str, float] | None = None, *, files: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """Every use at each hardware row (default: all, those of `files` too), US dollars and seconds; None is not known.
 
     `given` overrides assumptions by name, such as `moderation.value_usd`. Raises `BadInput` for an unknown name.
     """
-    rows = catalogue()
+    rows = catalogue(*files)
     if unknown := [each for each in hardware if each not in rows]:
         raise BadInput(f"hardware {unknown[0]!r} is unknown; use one of {', '.join(rows)}")
     uses = _with_given(given or {})
@@ -204,12 +208,14 @@ def _row(use: Use, hardware: Hardware, seen: Seen | None) -> dict[str, Any]:
     if seen is None:
         return {"not_known": f"no recorded model stands in for {hardware.model}"}
     worth = _worth(use, seen)
+    claimed = on_hardware(hardware).claimed
     hardware, assumed = _with_shipped(hardware)
-    rate = rate_of(PRICES.get(hardware.id), hardware, CostSettings())
+    rate = rate_of(token_price(hardware), hardware, CostSettings())
     cost = None if rate.missing else _mean_cost(rate, seen.usages)
     mtok = fmean((each.input_tokens or 0) + (each.output_tokens or 0) for each in seen.usages) / 1e6
     seconds = _seconds(hardware, seen.usages)
     share = use.assumed["share"].value if "share" in use.assumed else 1.0
+    covered = _coverage(use, seconds, cost)
     return {
         "not_known": None,
         "found": _named(seen.found),
@@ -221,7 +227,7 @@ def _row(use: Use, hardware: Hardware, seen: Seen | None) -> dict[str, Any]:
         },
         "cost_rests_on": None if rate.missing else "rent" if rate.rented else "list price",
         "usd_per_1000": None if cost is None else 1000 * cost,
-        **_coverage(use, seconds, cost),
+        **covered,
         "spoilt_at_most": _bearable(use, seen),
         "tokens_per_message": 1e6 * mtok,
         "gained_per_1000": {f"{sample:g}": 1000 * share * seen.found[0] * sample for sample in SAMPLES},
@@ -229,11 +235,26 @@ def _row(use: Use, hardware: Hardware, seen: Seen | None) -> dict[str, Any]:
         "pays_below_usd_per_mtok": {
             name: each / mtok if each > 0 else None for name, each in zip(("value", "low", "high"), worth, strict=True)
         },
-        "pays": _pays(cost, worth),
+        "pays": _pays(cost, worth, covered),
+        "at_claimed": None if claimed is None else _at_claimed(use, claimed, seen, seconds, worth),
     }
 
 
-def _coverage(use: Use, seconds: Sequence[float] | None, cost: float | None) -> dict[str, Any]:
+def _at_claimed(use: Use, price: Price, seen: Seen, seconds: Sequence[float] | None, worth: Range) -> dict[str, Any]:
+    """What rests on the price, at the one that the vendor's claim leads to."""
+    cost = _mean_cost(Rate(price=price), seen.usages)
+    covered = _coverage(use, seconds, cost)
+    return {
+        "usd_per_1000": 1000 * cost,
+        "affordable": covered["affordable"],
+        "coverage": covered["coverage"],
+        "pays": _pays(cost, worth, covered),
+        "standing": price.standing,
+        "source": price.source,
+    }
+
+
+def _coverage(use: Use, seconds: Sequence[float] | None, cost: float | None) -> dict[str, dict[str, float] | None]:
     """Shares of messages: answered `in_time`, `affordable` within the budget, and both, which is the smaller one."""
     within, budget = use.assumed["within_s"], use.assumed["budget_usd"]
     in_time = seconds and [fmean(each <= limit for each in seconds) for limit in _points(within)]
@@ -284,12 +305,22 @@ def _ends(assumed: Assumption) -> tuple[float, float]:
     return assumed.low, assumed.high
 
 
-def _pays(cost: float | None, worth: Range) -> str:
+def _pays(cost: float | None, worth: Range, covered: Mapping[str, Mapping[str, float] | None]) -> str:
+    """What is shown to fail fails, whatever else is not known; what covers no message pays for none."""
+    in_time, affordable = covered["in_time"], covered["affordable"]
     if worth[2] <= 0:
         return "never"
-    if cost is None:
-        return "price not known"
-    return "yes" if cost <= worth[1] else "no" if cost > worth[2] else "depends on the assumptions"
+    if cost is not None and cost > worth[2]:
+        return "no"
+    if in_time and not in_time["high"]:
+        return "never in time"
+    if affordable and not affordable["high"]:
+        return "never within the budget"
+    if cost is None or not in_time or not affordable:
+        unknown = [name for name, known in (("price", affordable), ("time", in_time)) if not known]
+        return f"{' and '.join(unknown)} not known"
+    sure = cost <= worth[1] and in_time["low"] > 0 and affordable["low"] > 0
+    return "yes" if sure else "depends on the assumptions"
 
 
 def _mean_cost(rate: Rate, usages: Sequence[Usage]) -> float:

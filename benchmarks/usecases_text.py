@@ -17,10 +17,10 @@ GAINS: Final = {
 NOTES: Final = """The stand-ins are far weaker than what they stand for: record your own models before you decide.
 Times are those of one request alone at the pace of the hardware row; * rests on an assumed figure of it (see
 `crossover hardware show ID`). Prices are list prices, or the rent over the whole deployment's throughput at a
-utilisation of 30 % (assumed). Coverage is the share of messages that both the time limit and
-the budget allow, at the assumed limits and at the ends of their ranges. Worth is the value gained less the harm done,
-within what the assumptions and the intervals allow together; bearable is the share of false alarms at which it is worth
-nothing. What is not known passes no test."""
+utilisation of 30 % (assumed); (claimed) is a price that a vendor's claim leads to. Coverage is the share of messages
+that both the time limit and the budget allow, at the assumed limits and at the ends of their ranges. Worth is the value
+gained less the harm done, within what the assumptions and the intervals allow together; bearable is the share of false
+alarms at which it is worth nothing. What is not known passes no test, and what covers no message pays for none."""
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
@@ -49,18 +49,25 @@ def _cells(row: Mapping[str, Any], *, spoilt: bool) -> list[str]:
     if row["not_known"]:
         return [row["not_known"], *[""] * (10 if spoilt else 8)]
     assumed, rented = ("*" if row["assumed_figures"][what] else "" for what in ("time", "cost"))
-    most = row["spoilt_at_most"]
+    most, claim = row["spoilt_at_most"], row["at_claimed"]
+    again = "" if not claim or claim["pays"] == row["pays"] else f"; at the claimed price: {claim['pays']}"
     return [
         _share(row["found"]),
         *([_share(row["spoilt"]), "" if most is None else f"{most:.0%}"] if spoilt else []),
-        NOT_KNOWN if row["in_time"] is None else f"{_share(row['in_time'])}{assumed}",
+        _or(row["in_time"], lambda share: f"{_share(share)}{assumed}"),
         _or(row["added_p50_s"], lambda value: f"{value * 1e3:.3g} ms{assumed}"),
-        _or(row["usd_per_1000"], lambda value: f"{value:.3g}{rented}"),
-        NOT_KNOWN if row["coverage"] is None else f"{_share(row['coverage'])}{assumed or rented}",
+        _or(row["usd_per_1000"], lambda value: f"{value:.3g}{rented}")
+        + (f"; {claim['usd_per_1000']:.3g} (claimed)" if claim else ""),
+        _covered(row, assumed or rented)
+        + (f"; {_covered(claim, assumed)} (claimed)" if claim and claim["coverage"] else ""),
         _range(row["worth_usd_per_1000"]),
         "at no price" if row["pays"] == "never" else _range(row["pays_below_usd_per_mtok"]),
-        row["pays"],
+        f"{row['pays']}{again}",
     ]
+
+
+def _covered(part: Mapping[str, Any], assumed: str) -> str:
+    return _or(part["coverage"], lambda coverage: f"{_share(coverage)}{assumed}")
 
 
 def _sampled(
@@ -76,10 +83,18 @@ def _sampled(
 def _notes(found: Mapping[str, Any]) -> str:
     stand_ins = {(each["model"], each["stands_for"]) for each in found["stand_ins"].values() if each["model"]}
     played = "; ".join(f"{model} for {stands_for}" for model, stands_for in sorted(stand_ins))
-    return f"Shares are of recorded answers of stand-ins, with 95 % intervals: {played}.\n{NOTES}"
+    claims = {
+        f"{id_} (claimed): {row['at_claimed']['source']}, {row['at_claimed']['standing']}.\n"
+        for use in found["uses"].values()
+        for id_, row in use["rows"].items()
+        if row.get("at_claimed")
+    }
+    return (
+        f"{''.join(sorted(claims))}Shares are of recorded answers of stand-ins, with 95 % intervals: {played}.\n{NOTES}"
+    )
 
 
-def _or(value: float | None, shown: Callable[[float], str]) -> str:
+def _or(value: Any, shown: Callable[[Any], str]) -> str:
     return NOT_KNOWN if value is None else shown(value)
 
 

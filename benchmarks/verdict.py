@@ -12,6 +12,7 @@ could move alone. Next: `gates.py` (what of this decides the exit code).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -24,7 +25,10 @@ _QUALITY_FIRST: Final = "direct is worse in quality"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Direct - legacy with its 95 % interval; None where it is not known. Where there is no interval it is exact."""
+    """Direct - legacy with its 95 % interval; None where it is not known. Where there is no interval it is exact.
+
+    Where one end alone is None, the interval has no end there.
+    """
 
     estimate: float | None
     low: float | None = None
@@ -39,9 +43,16 @@ class Difference:
     def side(self) -> Side:
         if self.estimate is None:
             return "unknown"
-        low = self.estimate if self.low is None else self.low
-        high = self.estimate if self.high is None else self.high
+        low, high = self.ends
         return "lower" if high < 0 else "higher" if low > 0 else "alike"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval; of no length where the difference is exact."""
+        if self.low is None and self.high is None:
+            exact = self.estimate or 0.0
+            return exact, exact
+        return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,15 @@ def _interval(part: Mapping[str, Any]) -> str:
 
 
 def _dollars(difference: Difference) -> str:
+    """As so much less or more; the interval is in the same words, and says so where its ends are on both sides."""
     usd = difference.estimate or 0.0
-    inside = "" if difference.low is None else f" [{difference.low:+.3g}, {difference.high:+.3g}]"
-    return f"${abs(usd):.3g} {'less' if usd < 0 else 'more'}{inside}"
+    word = "less" if usd < 0 else "more"
+    low, high = difference.ends
+    if low == high:
+        inside = ""
+    elif low < 0 < high:
+        inside = f" [${-low:.3g} less, ${high:.3g} more]"
+    else:
+        near, far = sorted((abs(low), abs(high)))
+        inside = f" [{near:.3g}, {far:.3g}]"
+    return f"${abs(usd):.3g} {word}{inside}"

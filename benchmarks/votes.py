@@ -136,12 +136,15 @@ def _on(
     quality: Mapping[str, Mapping[str, Any]],
     tasks: Sequence[str],
 ) -> dict[str, Any]:
-    """Seconds and dollars of one hardware row, by task and N; nobody's seconds where it has no pace."""
+    """Seconds and dollars of one hardware row, by task and N.
+
+    No seconds where it has no pace, nor of several votes where nobody knows how many it serves at once.
+    """
     reach = on_hardware(row)
     found: dict[str, Any] = {task: {} for task in tasks}
     for key, texts in answers.items():
-        timed = texts
-        if reach.pace:
+        timed: Sequence[Completion] | None = None
+        if reach.pace and (key in ("greedy", "1") or reach.pace.capacity is not None):
             recording = sampled.greedy if key == "greedy" else sampled.samples
             emulated: Backend = EmulatedBackend(RecordedBackend(recording), row.with_shipped())
             timed = clock.run(_ask(emulated if key == "greedy" else _voting(emulated, int(key)), sampled), virtual=True)
@@ -149,7 +152,7 @@ def _on(
             places = sampled.of(task)
             right = quality[task][key] if key == "greedy" else quality[task][key]["right"]
             found[task][key] = {
-                **_seconds([timed[place].seconds for place in places]),
+                **_seconds([timed[place].seconds for place in places] if timed else [None]),
                 "usd_per_answer": _usd(reach.price, [texts[place] for place in places]),
                 **{
                     f"usd_per_decision{name}": _per_decision(price, [texts[place] for place in places], right)
@@ -218,7 +221,7 @@ def _hardware_table(document: Mapping[str, Any], figure: str) -> Table:
         "Seconds by hardware row",
         f"Emulated, median, one question at a time. {document['model']} stands in for {document['stands_in_for']}, "
         "with its own token counts. The votes of a question are asked at once and queue beyond the row's capacity, "
-        "which is mostly assumed (crossover hardware show ID).",
+        "which is mostly assumed (crossover hardware show ID); where it is not known, neither is their time.",
         ("row", "capacity", "greedy", *(f"{n} vote{'s' * (n > 1)}" for n in range(1, MOST + 1))),
         rows,
     )

@@ -14,12 +14,16 @@ QUALITY = {"estimate": 0.0, "low": -0.01, "high": 0.01, "word": "equivalent", "n
 
 def report(
     quality: dict[str, Any] | None = None, p99: tuple[float, float, float] | None = None,
-    cost: tuple[float | None, float | None, float | None] = (None, None, None),
+    cost: tuple[float | None, float | None, float | None] = (None, None, None), unknown: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "quality": {"questions_like_these": {"difference": QUALITY | (quality or {})}},
         "latency": {"direct": {"p99": p99 and p99[0], "intervals": {"p99": p99 and list(p99[1:])}}},
-        "cost": {"difference_usd": dict(zip(("estimate", "low", "high"), cost, strict=True))},
+        "cost": {
+            "difference_usd": dict(zip(("estimate", "low", "high"), cost, strict=True)),
+            "legacy": {"unknown": unknown},
+            "direct": {"unknown": ""},
+        },
     }
 
 
@@ -46,6 +50,11 @@ def test_one_gate(gate: dict[str, Any], found: dict[str, Any], state: str, code:
     assert told["state"] == state
     assert told["why"]
     assert exit_code([told], gates) == code
+
+
+def test_a_cost_that_is_not_known_is_not_measured_and_says_what_is_missing() -> None:
+    (told,) = measure(report(unknown="its hours are not set"), Gates(cost="not_higher"))
+    assert told["why"] == "cost per decision is not known on both sides; legacy: its hours are not set"
 
 
 def test_an_inconclusive_gate_can_fail() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
 import subprocess
@@ -15,10 +16,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.commands import load as command
 from benchmarks.latency.driver import Reply, Samples
-from benchmarks.loading import figures
+from benchmarks.latency.goodput import Limits, Requests, goodput
+from benchmarks.loading import figures, targets
 from benchmarks.loading.plan import WarmUp
 from shared.errors import BadInput
 
@@ -84,6 +90,39 @@ def test_a_rate_that_is_not_reached_says_so_and_at_which_rate_it_was(capsys: pyt
     assert "ask for less, or search with --saturate" in said
 
 
+def test_of_a_short_run_no_rate_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("direct", "--rate", 100_000, "--requests", 11)
+    assert run(*given, "--json") == 0
+    target = json.loads(capsys.readouterr().out)["targets"]["direct"]
+    assert target["measured"] > 0
+    assert target["offered_req_s"] is target["achieved_req_s"] is target["reached"] is None
+    assert target["goodput"]["requests_s"] is None
+    assert run(*given) == 0
+    said = capsys.readouterr().out
+    assert "at 100,000 requests/s" in said
+    assert "rates: too few requests after the warm-up to tell" in said
+    assert "goodput: too few to tell; 100.0% of the requests within" in said
+
+
+def test_a_run_that_ends_before_its_first_answer_reached_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("direct", "--rate", 100_000, "--requests", 60) == 2
+    said = capsys.readouterr().out
+    assert "THE RATE WAS NOT REACHED: the target answered 0 of " in said
+    assert "goodput: 0 requests/s" in said
+
+
+def test_no_more_is_answered_than_comes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("direct", "--arrivals", "constant", "--rate", 2, "--requests", 30, "--json") == 0
+    target = json.loads(capsys.readouterr().out)["targets"]["direct"]
+    assert target["goodput"]["requests_s"] == target["achieved_req_s"] == target["offered_req_s"] == pytest.approx(2.0)
+    assert target["reached"]
+
+
+def test_the_search_needs_requests_enough_for_a_rate() -> None:
+    with pytest.raises(BadInput, match=r"leave 4 gaps .* give more --requests"):
+        run("direct", "--saturate", "--requests", 5, "--warm-up", "0s")
+
+
 def test_the_search_finds_a_rate_that_holds_and_one_that_does_not(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("direct", "--saturate", "--requests", 400, "--json") == 0
     found = json.loads(capsys.readouterr().out)["saturation"]["direct"]
@@ -117,6 +156,59 @@ def test_a_url_beside_another_and_the_null_target(capsys: pytest.CaptureFixture[
     assert targets[slow]["service_s"]["p50"]["value"] >= 0.02
     assert targets[fast]["offered_req_s"] == pytest.approx(targets[slow]["offered_req_s"], rel=0.02)
     assert report["differences"][0]["pairs"] > 300
+
+
+@contextmanager
+def emulated(model: str) -> Iterator[str]:
+    line = [sys.executable, "-m", "benchmarks.cli", "emulate", "hc1", "--port", "0", "--model", model]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for said in process.stdout:
+            if said.startswith("serving hc1 on "):
+                yield f"{said.split()[-1]}#hc1"
+                break
+        process.kill()
+
+
+def test_an_emulated_endpoint_is_not_taken_for_the_hardware(capsys: pytest.CaptureFixture[str]) -> None:
+    with emulated("generated:3") as url:
+        run(url, "--rate", 100, "--requests", 30, "--json")
+    report = json.loads(capsys.readouterr().out)
+    assert report["targets"][url]["standing"] == "emulated"
+    note = " ".join(report["targets"][url]["notes"])
+    assert "hc1 is emulated (16,960 tokens/s, vendor-claimed): no time was measured on the hardware" in note
+    assert "filler text (generated) stands in for Llama 3.1 8B" in note
+    assert report["null"]["standing"] == "measured"
+
+
+def test_what_an_endpoint_says_of_itself_is_one_line_or_nothing() -> None:
+    lists = [
+        (json.dumps({"data": [{"id": "other"}, {"id": "m", "emulated": "a\n\x1b[31mb " * 200}]}), True),
+        (json.dumps({"data": [{"id": "m", "emulated": {"a": 1}}]}), False),
+        (json.dumps({"data": [{"id": "m"}]}), False),
+        (json.dumps({"data": [{"id": "n", "emulated": "not this model"}]}), False),
+        (json.dumps([1]), False),
+        ("[" * 100_000, False),
+        ("<html>", False),
+    ]
+    answers = iter(lists)
+
+    async def models(_: web.Request) -> web.Response:
+        return web.Response(text=next(answers)[0])
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_get("/v1/models", models)
+        async with TestServer(app) as server:
+            for _, is_told in lists:
+                said = await targets.emulation(str(server.make_url("/v1")), "m")
+                assert (said is not None) == is_told
+                assert said is None or (said.isprintable() and len(said) <= 400)
+            url = str(server.make_url("/v1"))
+            assert await targets.emulation(str(server.make_url("/v2")), "m") is None
+        assert await targets.emulation(url, "m") is None, "nobody listens any more"
+
+    asyncio.run(main())
 
 
 def test_a_trace_over_http_asks_for_its_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,6 +265,12 @@ def test_bad_input(arguments: tuple[str, ...], said: str) -> None:
         run(*arguments)
 
 
+def test_a_seed_below_zero_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("direct", "--seed", "-1")
+    assert "'-1' is no seed; write a whole number, 0 or more" in capsys.readouterr().err
+
+
 def test_one_key_does_not_go_to_two_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSOVER_API_KEY", "secret")
     with pytest.raises(BadInput, match="would be sent to 2 different hosts"):
@@ -192,10 +290,30 @@ def test_the_warm_up_and_what_ends_after_the_last_request_do_not_count() -> None
     assert np.unique(kept.dispatch_s).tolist() == [0.25]
     assert kept.seconds == 16.0
     assert kept.gaps == 16
-    assert kept.finished == 14  # of each block those done after 2 s and up to 10 s, one of which failed
+    assert len(kept.finished.answered) == 14  # of each block those done after 2 s and up to 10 s, one of which failed
     empty = figures.keep([Samples()], WarmUp())
-    assert len(empty.number) == empty.seconds == 0
+    assert len(empty.number) == empty.seconds == len(empty.finished.answered) == 0
+    assert empty.achieved_req_s is None
     assert figures.latencies(empty.service_s) is None
+
+
+@given(
+    rows=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 3), st.booleans()), min_size=1, max_size=60),
+    share=st.floats(0, 0.5),
+)
+def test_goodput_is_a_part_of_what_was_achieved(rows: list[tuple[float, float, bool]], share: float) -> None:
+    block, due = Samples(), 0.0
+    for number, (gap, takes, fails) in enumerate(rows):
+        due += gap
+        block.add(number, due, due, due + takes, Reply(None if fails else due + takes / 2, 4), 0.0)
+        if fails:
+            block.errors[number] = "no"
+    kept = figures.keep([block], WarmUp(share=share))
+    asked = Requests(kept.first_token_s, kept.since_scheduled_s, kept.output_tokens, kept.answered)
+    good = goodput(asked, kept.finished, seconds=kept.rated_s, limits=Limits(0.5, 0.3))
+    assert good is not None
+    assert (good.requests_s is None) == (kept.achieved_req_s is None)
+    assert (good.requests_s or 0.0) <= (kept.achieved_req_s or 0.0)
 
 
 def test_nothing_is_said_of_a_sample_that_lacks_a_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from benchmarks import scenario
+from benchmarks.commands import sweep as command
 from benchmarks.rows import Row, Score
 from benchmarks.scenario import Scenario
+from benchmarks.sweeping import picture
+from benchmarks.sweeping.axes import Axis
 from benchmarks.sweeping.judging import judge, pair
 from benchmarks.sweeping.playing import Playing, scenario_at
 from benchmarks.targets.builtin import hardware_of
@@ -28,7 +32,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scenario, list[Row
 
 
 def point(chosen: Scenario, legacy: list[Row], direct: list[Row], **at: float) -> dict[str, Any]:
-    priced = scenario_at(chosen, at, Path())
+    settings = {name: value for name, value in at.items() if name != "speedup"}  # as a sweep judges: nothing is written
+    priced = scenario_at(chosen, settings, Path())
     both = pair(chosen, {"legacy": legacy, "direct": direct})
     x, y = (*at.items(), ("price", 0.0), ("rate", 20.0))[:2]
     return judge(priced, hardware_of(chosen), x, y, both)
@@ -85,3 +90,44 @@ def test_too_few_questions_leave_quality_undecided(played: Any) -> None:
     part = [[row for row in arm if row.asked.number < 40] for arm in (legacy, direct)]
     few = point(chosen, *part, price=1e-6)
     assert (few["quality"]["not_worse"], few["verdict"]) == (False, "undecided")
+
+
+def cells(layer_reasons: list[tuple[str, str]]) -> dict[tuple[float, float], dict[str, Any]]:
+    """A map with these winners and reasons on every layer, from left to right."""
+    return {
+        (float(place), 1.0): {
+            "x": float(place), "y": 1.0, "verdict": word, "reason": reason, "cost": {"winner": word, "reason": reason},
+        }
+        for place, (word, reason) in enumerate(layer_reasons, 1)
+    }  # fmt: skip
+
+
+def test_why_cells_are_not_known_stands_below_the_letters_the_commonest_first() -> None:
+    said = [("unknown", "no p99")] * 2 + [("unknown", "no price")] * 3 + [("undecided", "alike"), ("direct", "cheap")]
+    points = cells([*said, *(("unknown", f"other {number}") for number in range(3))])
+    x = Axis("speedup", "lin", tuple(first for first, _ in points))
+    y = Axis("price", "lin", (1.0,))
+    assert picture.text(x, y, points, "cost").splitlines()[-4:] == [
+        "  not known, 3 of 10: no price",
+        "  not known, 2 of 10: no p99",
+        "  not known, 1 of 10: other 0",
+        "  2 of 10 for other reasons, which are in map.json",
+    ]
+
+
+def test_the_verdict_says_why_it_is_undecided_and_nothing_where_somebody_wins() -> None:
+    x, y = Axis("speedup", "lin", (1.0, 2.0)), Axis("price", "lin", (1.0,))
+    points = cells([("undecided", "no price"), ("legacy", "cheap")])
+    assert picture.text(x, y, points, "verdict").splitlines()[-1] == "  undecided, 1 of 2: no price"
+    assert "no price" not in picture.text(x, y, points, "cost")  # what is too close to call has its figures in the map
+    assert picture.text(x, y, cells([("direct", "a"), ("legacy", "b")]), "verdict").endswith("L legacy   D direct")
+
+
+@pytest.mark.parametrize("seed", ["-1", "one"])
+def test_a_seed_that_is_none_is_refused(seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    command.add(parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["sweep", "--seed", seed])
+    assert "argument --seed" in capsys.readouterr().err
+    assert parser.parse_args(["sweep", "--seed", "0"]).seed == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,15 @@ from hypothesis import strategies as st
 
 from benchmarks import usecases, usecases_text
 from benchmarks.commands import usecases as command
+from benchmarks.published.assumptions import CLAIMED_CHEAPER
 from benchmarks.targets.builtin import recording_file
 from benchmarks.usecases import USES, Assumption, Seen, _worth
 from benchmarks.workloads.workload import load
 from shared.backends.recorded import read_recording, recording_key
 from shared.contract import Usage
 from shared.errors import BadInput
+from shared.pricing import find
+from tests.test_published import priced
 
 ROWS = ("hc1", "h100-8b", "deepinfra-70b", "gpt-4o-mini")
 KEYS = ("value", "low", "high")
@@ -81,6 +85,7 @@ def test_what_is_not_known_stays_unknown_and_passes_nothing(found: dict[str, Any
         assert "first_token_s" in hc1["assumed_figures"]["time"]
         assert (large["added_p50_s"], large["in_time"], large["coverage"]) == (None, None, None)
         assert large["usd_per_1000"] > 0
+        assert large["pays"] in ("time not known", "no", "never")
         assert "no recorded model" in mini["not_known"]
 
 
@@ -94,6 +99,62 @@ def test_coverage_is_what_both_the_time_and_the_budget_allow() -> None:
     assert poor["uses"]["moderation"]["rows"]["h100-8b"]["coverage"]["value"] == pytest.approx(0.25)
     hasty = usecases.measure(["h100-8b"], {"moderation.within_s": 1e-6, "moderation.budget_usd": 1e5})
     assert hasty["uses"]["moderation"]["rows"]["h100-8b"]["coverage"]["value"] == 0
+
+
+PLENTY = {"personalisation.value_usd": 1.0, "personalisation.budget_usd": 1e5, "personalisation.within_s": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "hardware", "said"),
+    [
+        ({}, "h100-8b", "yes"),
+        ({}, "hc1", "price not known"),
+        ({}, "deepinfra-70b", "time not known"),
+        ({"value_usd": 0.0}, "deepinfra-70b", "never"),
+        ({"value_usd": 1e-9}, "deepinfra-70b", "no"),
+        ({"within_s": 1e-4}, "h100-8b", "never in time"),
+        ({"within_s": 1e-4}, "hc1", "never in time"),
+        ({"budget_usd": 0.0}, "h100-8b", "never within the budget"),
+    ],
+)
+def test_what_covers_no_message_or_is_not_known_does_not_pay(
+    changed: dict[str, float], hardware: str, said: str
+) -> None:
+    given_ = PLENTY | {f"personalisation.{name}": value for name, value in changed.items()}
+    assert usecases.measure([hardware], given_)["uses"]["personalisation"]["rows"][hardware]["pays"] == said
+
+
+def test_where_the_low_end_covers_nothing_it_depends() -> None:
+    row = usecases.measure(["cerebras-70b"], {"personalisation.value_usd": 1.0})["uses"]["personalisation"]["rows"]
+    assert (row["cerebras-70b"]["coverage"]["low"], row["cerebras-70b"]["coverage"]["high"]) == (0, 1)
+    assert row["cerebras-70b"]["pays"] == "depends on the assumptions"
+
+
+def test_a_claimed_price_stands_beside_what_is_not_known(found: dict[str, Any]) -> None:
+    use = usecases.measure(["hc1", "deepinfra-8b"], PLENTY)["uses"]["personalisation"]["rows"]
+    claimed, listed = use["hc1"]["at_claimed"], find("deepinfra-8b")
+    assert (use["hc1"]["usd_per_1000"], claimed["standing"], claimed["pays"]) == (None, "vendor-claimed", "yes")
+    workload = load()
+    answers = read_recording(recording_file("qwen-0.5b-burnt-3-6", "test")).rows
+    asked = [answers[recording_key(workload.request(i))] for i in workload.split("test") if i.task == "intent"]
+    costs = [listed.cost(Usage(each.input_tokens, each.output_tokens)) or 0.0 for each in asked]
+    assert claimed["usd_per_1000"] == pytest.approx(1000 * sum(costs) / len(costs) / CLAIMED_CHEAPER)
+    assert use["deepinfra-8b"]["at_claimed"] is None
+    assert "(claimed)" in usecases_text.text(found)
+    assert "vendor-claimed" in usecases_text.text(found)
+
+
+def test_a_row_of_ones_own_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text(priced("mine", "Llama 3.1 8B", 0.5))
+    parser = argparse.ArgumentParser()
+    command.add(parser.add_subparsers())
+    args = parser.parse_args(["usecases", "--hardware", "mine", "--file", str(own), "--json"])
+    assert args.run(args) == 0
+    row = json.loads(capsys.readouterr().out)["uses"]["moderation"]["rows"]["mine"]
+    assert row["usd_per_1000"] == pytest.approx(1000 * row["tokens_per_message"] * 0.5e-6)
+    assert row["cost_rests_on"] == "list price"
+    assert row["added_p50_s"] > 0
 
 
 def test_a_sample_gains_its_share_of_what_all_would(found: dict[str, Any]) -> None:

@@ -46,6 +46,26 @@ def test_one_scope(evidence: Evidence, word: str, reason: str) -> None:
     assert reason in " ".join(verdict.reasons)
 
 
+@pytest.mark.parametrize(
+    ("cost", "says"),
+    [
+        (LOWER, "costs $2e-06 less [1e-06, 3e-06] per"),
+        (HIGHER, "costs $2e-06 more [1e-06, 3e-06] per"),
+        (Difference(-1e-6, -3e-6, 2e-6), "costs $1e-06 less [$3e-06 less, $2e-06 more] per"),
+        (Difference(-1e-6), "costs $1e-06 less per"),
+        (Difference(-1e-6, None, -5e-7), "costs $1e-06 less [5e-07, inf] per"),
+    ],
+)
+def test_a_difference_in_cost_is_said_in_positive_figures_in_order(cost: Difference, says: str) -> None:
+    assert says in " ".join(decide(Evidence(GOOD, worse=False, cost=cost)).reasons)
+
+
+def test_an_interval_that_has_no_end_on_one_side_is_not_exact() -> None:
+    assert Difference(-1.0, -2.0, None).side == "alike"
+    assert Difference(-1.0, None, -0.5).side == "lower"
+    assert Difference(1.0, 0.5, None).side == "higher"
+
+
 def test_tasks_that_disagree_split() -> None:
     migrate, keep = Evidence(GOOD, worse=False, cost=LOWER), Evidence(BAD, worse=True)
     undecided = Evidence(None, worse=False)

@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[1]
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Measured once, with a row of one's own beside the catalogue's."""
     own = tmp_path_factory.mktemp("own") / "mine.toml"
-    own.write_text(priced("mine", votes.SERVES, 0.5))
+    unlimited = priced("mine", votes.SERVES, 0.5)
+    one = 'capacity = { value = 1, standing = "assumed", source = "me", date = "2026-11", low = 1, high = 1 }'
+    own.write_text(unlimited + unlimited.replace("[mine]", "[mine-one]").replace('capacity = "unknown"', one))
     return votes.measure(files=[own])
 
 
@@ -82,7 +84,15 @@ def test_what_is_not_known_stays_unknown(document: dict[str, Any]) -> None:
 
 def test_a_row_of_ones_own_is_shown(document: dict[str, Any]) -> None:
     assert document["hardware"]["mine"]["all"]["3"]["usd_per_decision"] > 0
-    assert document["hardware"]["mine"]["all"]["3"]["p50_s"] > 0
+    assert document["hardware"]["mine-one"]["all"]["3"]["p50_s"] > 0
+
+
+def test_with_an_unknown_capacity_nobody_knows_how_long_several_votes_take(document: dict[str, Any]) -> None:
+    unknown, one = (document["hardware"][id_]["all"] for id_ in ("mine", "mine-one"))
+    for key in ("greedy", "1"):
+        assert unknown[key]["p50_s"] == one[key]["p50_s"] > 0
+    assert {unknown[n][name] for n in "2345" for name in ("mean_s", "p50_s", "p95_s")} == {None}
+    assert unknown["5"]["usd_per_decision"] == one["5"]["usd_per_decision"]
 
 
 def test_a_workload_without_samples_is_refused(tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def test_a_workload_without_samples_is_refused(tmp_path: Path) -> None:
 
 def test_the_page_is_what_the_command_prints(document: dict[str, Any]) -> None:
     held = (ROOT / "docs" / "votes.md").read_text().partition("<!-- tables -->\n")[2].partition("\n<!-- /tables")[0]
-    shipped = {id_: row for id_, row in document["hardware"].items() if id_ != "mine"}
+    shipped = {id_: row for id_, row in document["hardware"].items() if id_ not in ("mine", "mine-one")}
     assert held == markdown(votes.tables(document | {"hardware": shipped})), (
         "put what `crossover votes --markdown` prints there"
     )

@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--trace", type=Path, metavar="FILE", help="send when, and as long as, a trace says")
     parser.add_argument("--columns", metavar="C", help="of a trace: time=COL,input=COL,output=COL (default: Azure's)")
     parser.add_argument("--users", type=int, metavar="N", help="a closed loop: N users, each waiting for its answer")
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of the arrivals (default: the scenario's)")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="seed of the arrivals (default: the scenario's)")
     parser.add_argument(
         "--warm-up", default=WARM_UP, metavar="W", help=f"left out at the start: 10%% of the time, or 5s ({WARM_UP}%)"
     )
@@ -96,6 +96,12 @@ def _plan(args: argparse.Namespace) -> Plan:
         trace=args.trace and trace.read(args.trace, args.columns and trace.columns_of(args.columns)),
         users=args.users, whole=args.whole, real=args.real,
     )  # fmt: skip
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; write a whole number, 0 or more")
+    return int(text)
 
 
 def _rate(text: str) -> float:

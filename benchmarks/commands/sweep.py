@@ -25,7 +25,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--requests", type=_count, metavar="N", help="requests at each point (default: every question, and its repeats)"
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of the traffic")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="seed of the traffic")
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="play so many points at once (default: 1)")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="processes here, or a Ray cluster")
     parser.add_argument(
@@ -49,6 +49,13 @@ def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
     return number
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from benchmarks.commands import Commands
 
@@ -19,6 +20,9 @@ def add(commands: Commands) -> None:
         "--assume", action="append", default=[], type=_assumption, metavar="NAME=VALUE",
         help="your own figure in place of an assumption, such as moderation.value_usd=0.2 (repeatable)",
     )  # fmt: skip
+    parser.add_argument(
+        "--file", action="append", default=[], type=Path, metavar="FILE", help="hardware of your own, a TOML file"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the figures as JSON")
     form.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
@@ -40,6 +44,6 @@ def _run(args: argparse.Namespace) -> int:
 
     from benchmarks import usecases, usecases_text
 
-    found = usecases.measure(args.hardware, dict(args.assume))
+    found = usecases.measure(args.hardware, dict(args.assume), files=args.file)
     print(json.dumps(found, indent=1) if args.json else usecases_text.text(found, markdown=args.markdown))
     return 0

@@ -99,11 +99,13 @@ def price(spent: Spent, ledger: Ledger) -> BreakEven:
         return unknown(unit, UNKNOWN_COST.format("legacy", legacy.unknown))
     if legacy.acceptable[0] <= 0:
         return unknown(unit, NOTHING.format("legacy"))
+    if direct.unshared:
+        return unknown(unit, UNKNOWN_COST.format("direct", direct.unshared))
     if not ledger.tokens_told["direct"] or direct.tokens[0] <= 0:
         return unknown(unit, "how many tokens direct took is not known")
     other = direct.sum_of("wrong_answers", *MONTHLY)
     now = None
-    if not direct.unknown:
+    if not direct.unpriced:
         now = float(direct.sum_of("tokens", "rejected", "power")[0] / direct.tokens[0] * 1e6)
     with np.errstate(
         invalid="ignore"
@@ -115,7 +117,7 @@ def price(spent: Spent, ledger: Ledger) -> BreakEven:
 def hit_rate(spent: Spent, ledger: Ledger, totals: Totals, settings: CostSettings, draws: Draws) -> BreakEven:
     """The share of hits below which direct is the cheaper, where a hit and a miss go on costing what they do."""
     unit = "share of requests"
-    if missing := _missing(spent):
+    if missing := _missing(spent, monthly=True):
         return unknown(unit, missing)
     if not ledger.steps_told["legacy"]:
         return unknown(unit, "legacy does not tell which of its answers are hits")
@@ -196,10 +198,11 @@ def _difference(spent: Spent, usd: Mapping[Arm, Array]) -> Array:
         return each["legacy"] - each["direct"]
 
 
-def _missing(spent: Spent) -> str:
+def _missing(spent: Spent, *, monthly: bool = False) -> str:
+    """What is not known of what comes with each request and, with `monthly`, each month."""
     for arm in ARMS:
-        if spent[arm].unknown:
-            return UNKNOWN_COST.format(arm, spent[arm].unknown)
+        if why := spent[arm].unknown if monthly else spent[arm].unpriced:
+            return UNKNOWN_COST.format(arm, why)
         if spent[arm].acceptable[0] <= 0:
             return NOTHING.format(arm)
     return ""

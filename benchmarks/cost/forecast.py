@@ -22,22 +22,24 @@ DAYS: Final = 365.2425
 def expiry(price: BreakEven, settings: CostSettings) -> Mapping[str, Any] | None:
     """`state`, the `date` and the range it lies in, each None where it cannot be told; None where no decline is set.
 
-    The range puts the fastest decline and the highest break-even price against the slowest and the lowest.
+    The range puts the fastest decline and the highest break-even price against the slowest and the lowest; both ends
+    are None where nothing about the date varies.
     """
     decline, today = settings.price_decline_per_year, settings.today
     if decline is None or today is None:
         return None
     none = {"date": None, "low": None, "high": None}
-    if price.state == "unknown input" or price.now is None:
-        reason = price.reason or "direct's price is not known"
-        return {"state": "unknown input", **none, "reason": reason}
     if price.state != "at" or price.value is None:
         return {"state": price.state, **none, "reason": price.reason}
+    if price.now is None:
+        return {"state": "unknown input", **none, "reason": "direct's price is not known"}
     given = decline if isinstance(decline, Range) else Range(value=decline, low=decline, high=decline)
-    dates = [
-        _date(today, price.now, goal, rate)
-        for goal, rate in ((price.value, given.value), (price.high, given.high), (price.low, given.low))
-    ]
+    exact = price.low is None and price.high is None and not price.reason
+    low, high = (price.value, price.value) if exact else (price.low, price.high)
+    ends = ((price.value, given.value), (high, given.high), (low, given.low))
+    dates = [_date(today, price.now, goal, rate) for goal, rate in ends]
+    if dates[1] == dates[2]:
+        dates[1:] = [None, None]
     return {"state": "at", "date": dates[0], "low": dates[1], "high": dates[2], "reason": ""}
 
 

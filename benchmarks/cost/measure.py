@@ -59,7 +59,7 @@ def measure(
     scope = _Scope(ledger, settings, draws)
     spent = scope.spending(rates)
     claimed = _claimed(rates, hardware["direct"].get("call"))
-    at_claim = scope.spending(claimed) if claimed and spent["direct"].unknown and not ledger.untold["direct"] else None
+    at_claim = scope.spending(claimed) if claimed and spent["direct"].unpriced and not ledger.untold["direct"] else None
     answers = per_answer.measure(arms)
     return {
         **{arm: {**answers[arm], **_of_arm(spent[arm])} for arm in ARMS},

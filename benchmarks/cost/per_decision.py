@@ -3,9 +3,9 @@
     US dollars a decision = (tokens + rejected + power + wrong answers + cache storage + engineering) / acceptable
 
 `tokens` are those of calls whose answer was used, `rejected` those of drafts, retries and requests that failed. Storage
-and engineering are so much a month, shared by the requests of a month. A part that was not asked for, or that is known
-of one arm only, is left out of both sums, with the reason; where a part that belongs to the sum is not known, nor is
-the sum.
+and engineering are so much a month, shared by the requests of a month. A part that nobody asked for is left out, with
+the reason; where a part that was asked for is not known, nor is the sum. Hours that are set for either arm ask for the
+engineering of both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 from benchmarks.cost.ledger import Ledger, Rates
 from benchmarks.cost.rates import Rate
 from benchmarks.cost.uncertain import Array, Draws, Totals, ratio, zeros
-from benchmarks.cost_settings import CostSettings
+from benchmarks.cost_settings import CostSettings, Range
 from benchmarks.scenario import ARMS, Arm
 
 PARTS: Final = ("tokens", "rejected", "power", "wrong_answers", "cache_storage", "engineering")
@@ -29,12 +29,14 @@ MONTHLY: Final = ("cache_storage", "engineering")
 class Spending:
     """US dollars of one arm over the counted requests, by part; a part that is not there is in `left_out`, with why.
 
-    `unknown` says why the sum is not known, "" where it is. `acceptable`, `requests` and `tokens` are counts.
+    `unpriced` says why what comes with each request is not known, `unshared` why what comes each month is not; "" where
+    it is. `acceptable`, `requests` and `tokens` are counts.
     """
 
     parts: Mapping[str, Array]
     left_out: Mapping[str, str]
-    unknown: str
+    unpriced: str
+    unshared: str
     acceptable: Array
     requests: Array
     tokens: Array = field(default_factory=zeros)
@@ -42,6 +44,11 @@ class Spending:
     def sum_of(self, *names: str) -> Array:
         """The named parts that are there."""
         return sum((self.parts[name] for name in names if name in self.parts), zeros())
+
+    @property
+    def unknown(self) -> str:
+        """Why the sum is not known, "" where it is."""
+        return self.unpriced or self.unshared
 
     @property
     def running(self) -> Array:
@@ -62,18 +69,8 @@ class Spending:
 
 
 def spending(ledger: Ledger, totals: Totals, rates: Rates, settings: CostSettings, draws: Draws) -> dict[Arm, Spending]:
-    """Both arms' spending, each with the parts that are known of both."""
-    found = {arm: _one(arm, ledger, totals, rates, settings, draws) for arm in ARMS}
-    engineering = _engineering(settings, draws)
-    for arm in ARMS:
-        each = found[arm]
-        parts, left_out = dict(each.parts), dict(each.left_out)
-        if isinstance(engineering, str):
-            left_out["engineering"] = engineering
-        else:
-            parts["engineering"] = engineering[arm] * each.requests
-        found[arm] = Spending(parts, left_out, each.unknown, each.acceptable, each.requests, each.tokens)
-    return found
+    """What both arms spent."""
+    return {arm: _one(arm, ledger, totals, rates, settings, draws) for arm in ARMS}
 
 
 def wrong_usd(totals: Totals, arm: Arm, column: str, settings: CostSettings, draws: Draws) -> Array:
@@ -113,14 +110,44 @@ def _one(arm: Arm, ledger: Ledger, totals: Totals, rates: Rates, settings: CostS
     if unknown:
         for name in ("tokens", "rejected", "power"):
             parts.pop(name, None)
+    monthly, not_asked, unshared = _monthly(arm, ledger, counts[1], settings, draws)
+    return Spending({**parts, **monthly}, {**left_out, **not_asked}, unknown, unshared, *counts)
+
+
+def _monthly(
+    arm: Arm, ledger: Ledger, requests: Array, settings: CostSettings, draws: Draws
+) -> tuple[dict[str, Array], dict[str, str], str]:
+    """US dollars of what comes each month, by part; the parts nobody asked for; what is not known of the others."""
+    parts: dict[str, Array] = {}
+    left_out: dict[str, str] = {}
+    unknown = ""
+    share = None if settings.requests_per_month is None else _share(requests, settings.requests_per_month, draws)
     storage = storage_a_month(arm, ledger, settings, draws)
     if isinstance(storage, str):
         left_out["cache_storage"] = storage
-    elif settings.requests_per_month is None:
-        left_out["cache_storage"] = "requests_per_month is not known"
+    elif share is None:
+        unknown = "cache storage: requests_per_month is not set, and cache_storage_usd_per_gb_month is"
     else:
-        parts["cache_storage"] = storage / draws.of("requests_per_month", settings.requests_per_month) * counts[1]
-    return Spending(parts, left_out, unknown, *counts)
+        parts["cache_storage"] = storage * share
+    work = {each: getattr(settings, f"{each}_engineering_hours_per_month") for each in ARMS}
+    hours, rate = work[arm], settings.engineering_usd_per_hour
+    if all(each is None for each in work.values()):
+        left_out["engineering"] = "engineering_hours_per_month of neither is set"
+    elif hours is None:
+        other = next(each for each in ARMS if each != arm)
+        unknown = f"engineering: {arm}_engineering_hours_per_month is not set, and {other}'s is"
+    elif rate is None or share is None:
+        missing = "engineering_usd_per_hour" if rate is None else "requests_per_month"
+        unknown = f"engineering: {missing} is not set, and hours a month are"
+    else:
+        month = draws.of(f"{arm}_engineering_hours_per_month", hours) * draws.of("engineering_usd_per_hour", rate)
+        parts["engineering"] = month * share
+    return parts, left_out, unknown
+
+
+def _share(requests: Array, month: float | Range, draws: Draws) -> Array:
+    """The counted requests as a share of a month's."""
+    return requests / draws.of("requests_per_month", month)
 
 
 def _dot(amounts: list[Array], prices: tuple[Array, ...]) -> Array:
@@ -147,16 +174,3 @@ def engineering_hours(settings: CostSettings, draws: Draws) -> dict[Arm, Array] 
             return f"{name} is not known"
         hours[arm] = draws.of(name, given)
     return hours
-
-
-def _engineering(settings: CostSettings, draws: Draws) -> dict[Arm, Array] | str:
-    """US dollars a request of both arms, or what is not known of them."""
-    hours = engineering_hours(settings, draws)
-    if isinstance(hours, str):
-        return hours
-    for name in ("engineering_usd_per_hour", "requests_per_month"):
-        if getattr(settings, name) is None:
-            return f"{name} is not known"
-    rate = draws.of("engineering_usd_per_hour", settings.engineering_usd_per_hour or 0.0)
-    volume = draws.of("requests_per_month", settings.requests_per_month or 1.0)
-    return {arm: hours[arm] * rate / volume for arm in ARMS}

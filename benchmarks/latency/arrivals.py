@@ -44,6 +44,8 @@ def schedule(
             raise BadInput(f"{name} is {number}; it must be above 0 and at most {MOST:g}")
     if not 1 <= count <= MOST:
         raise BadInput(f"{count} requests were asked for; ask for 1 to {MOST:,}")
+    if seed < 0:
+        raise BadInput(f"seed is {seed}; it must be 0 or more")
     rng = np.random.default_rng(seed)
     if kind == "constant":
         return np.arange(count) / rate

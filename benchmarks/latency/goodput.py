@@ -33,12 +33,25 @@ DEFAULT: Final = MLPERF["llama3.1-8b"]
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """One entry a request. Times count from its scheduled send: that is when somebody began to wait."""
+
+    first_token_s: Column
+    done_s: Column
+    output_tokens: Column
+    answered: Sequence[bool] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class Goodput:
-    """`within` of `asked` requests kept both limits: `requests_s` a second, and their `share` in [0, 1]."""
+    """`within` of `asked` requests kept both limits, their `share` in [0, 1]; `requests_s` such answers came a second.
+
+    `requests_s` is None where the run is too short for a rate.
+    """
 
     within: int
     asked: int
-    requests_s: float
+    requests_s: float | None
     share: float
 
 
@@ -53,28 +66,31 @@ def tpot_s(first_token_s: Column, done_s: Column, output_tokens: Column) -> npt.
     return np.where(tokens > 1, (done - first) / np.maximum(tokens - 1, 1), np.nan)
 
 
-def goodput(
-    first_token_s: Column,
-    done_s: Column,
-    output_tokens: Column,
-    answered: Sequence[bool] | npt.NDArray[np.bool_],
-    *,
-    seconds: float,
-    limits: Limits = DEFAULT,
-) -> Goodput | None:
-    """Over `seconds` of load. Times count from the scheduled send of each request: that is when somebody began to wait.
+def goodput(asked: Requests, finished: Requests, *, seconds: float | None, limits: Limits = DEFAULT) -> Goodput | None:
+    """The share of the requests `asked`, and the rate of those `finished` in a window of `seconds`.
 
-    None where an answered request lacks a time that a limit is about, where nothing was asked, or in no time.
+    They are not the same ones: what was asked last is answered after the window, what was asked before it may be
+    answered inside. Counted by its answers, goodput is a part of the rate that was achieved. `seconds` is None where
+    the window is too short for a rate. None where an answered request lacks a time that a limit is about, or where
+    nothing was asked.
     """
+    share, rate = within(asked, limits), within(finished, limits)
+    if share is None or rate is None or not len(asked.answered):
+        return None
+    return Goodput(share, len(asked.answered), rate / seconds if seconds else None, share / len(asked.answered))
+
+
+def within(requests: Requests, limits: Limits) -> int | None:
+    """How many were answered and kept both limits; None where an answered one lacks a time."""
     import numpy as np
 
-    first, tokens, good = _floats(first_token_s), _floats(output_tokens), np.asarray(answered, dtype=bool)
-    pace = tpot_s(first, done_s, tokens)
+    first, tokens = _floats(requests.first_token_s), _floats(requests.output_tokens)
+    good = np.asarray(requests.answered, dtype=bool)
+    pace = tpot_s(first, requests.done_s, tokens)
     unknown = np.isnan(first) | (np.isnan(pace) & ~(tokens <= 1))
-    if not len(good) or seconds <= 0 or unknown[good].any():
+    if unknown[good].any():
         return None
-    within = int(np.count_nonzero(good & (first <= limits.ttft_s) & ((pace <= limits.tpot_s) | (tokens <= 1))))
-    return Goodput(within, len(good), within / seconds, within / len(good))
+    return int(np.count_nonzero(good & (first <= limits.ttft_s) & ((pace <= limits.tpot_s) | (tokens <= 1))))
 
 
 def _floats(values: Any) -> npt.NDArray[np.float64]:

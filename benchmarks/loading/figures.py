@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.latency.driver import Samples, dispatch
 from benchmarks.latency.floor import claim, floor
-from benchmarks.latency.goodput import goodput, tpot_s
+from benchmarks.latency.goodput import Requests, goodput, tpot_s
 from benchmarks.latency.paired_delta import delta
 from benchmarks.latency.quantiles import Estimate, of_series
 from benchmarks.latency.saturation import ACHIEVED
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 KINDS_SHOWN: Final = 5
 MEASURES: Final = ("service_s", "since_scheduled_s")
+LEAST_GAPS: Final = 20
+"""Gaps between requests that a rate needs. One answer is already 5 % of so few, which is all that a target may miss."""
+MOST_BY_CHANCE: Final = 0.2
+"""Of a short run, the share of the answers that may still be under way at its end and yet be no backlog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Kept:
     """What counts of one target's blocks, in the order of the requests' numbers; NaN where not measured.
 
     `seconds` is the length of the blocks' windows, from the first request after the warm-up to the last one that was
-    sent; `finished` answers came in them.
+    due, with `gaps` between their requests. `finished` holds the answers that came in them, also to requests of the
+    warm-up.
     """
 
     number: NDArray[float64]
@@ -46,7 +51,17 @@ class Kept:
     output_tokens: NDArray[float64]
     seconds: float
     gaps: int
-    finished: int
+    finished: Requests
+
+    @property
+    def rated_s(self) -> float | None:
+        """Seconds to take rates over; None where there are too few gaps for one."""
+        return self.seconds if self.gaps >= LEAST_GAPS and self.seconds else None
+
+    @property
+    def achieved_req_s(self) -> float | None:
+        """Answers a second, at whichever time they were asked for."""
+        return len(self.finished.answered) / self.rated_s if self.rated_s else None
 
 
 def keep(blocks: Sequence[Samples], warm_up: WarmUp) -> Kept:
@@ -54,7 +69,8 @@ def keep(blocks: Sequence[Samples], warm_up: WarmUp) -> Kept:
     import numpy as np
 
     columns: list[NDArray[float64]] = []
-    window_s, gaps, finished = 0.0, 0, 0
+    came: list[NDArray[float64]] = []
+    window_s, gaps = 0.0, 0
     for block in blocks:
         number, due, sent, first, done, tokens = (
             np.frombuffer(each) if each else np.empty(0)
@@ -74,9 +90,12 @@ def keep(blocks: Sequence[Samples], warm_up: WarmUp) -> Kept:
             begin = float(due[counts].min())
             window_s += last - begin
             gaps += int(counts.sum()) - 1
-            finished += int((answered & (done > begin) & (done <= last)).sum())
+            inside = answered & (done > begin) & (done <= last)
+            came.append(np.stack([first - due, done - due, tokens])[:, inside])
     rows = np.concatenate(columns, axis=1) if columns else np.empty((7, 0))
     number, answered, service, since, first, late, tokens = rows
+    in_time = np.concatenate(came, axis=1) if came else np.empty((3, 0))
+    finished = Requests(in_time[0], in_time[1], in_time[2], np.ones(in_time.shape[1], dtype=bool))
     return Kept(number, answered.astype(bool), service, since, first, late, tokens, window_s, gaps, finished)
 
 
@@ -84,9 +103,8 @@ def target(plan: Plan, ran: Ran, kept: Kept) -> dict[str, Any]:
     """What is published of one target."""
     ok, paced, limits = kept.answered, plan.users is None, plan.limits
     errors = Counter(error for block in ran.blocks for error in block.errors.values())
-    good = goodput(
-        kept.first_token_s, kept.since_scheduled_s, kept.output_tokens, ok, seconds=kept.seconds, limits=limits
-    )
+    asked = Requests(kept.first_token_s, kept.since_scheduled_s, kept.output_tokens, ok)
+    good = goodput(asked, kept.finished, seconds=kept.rated_s, limits=limits)
     sent = dispatch(kept.dispatch_s, kept.service_s[ok]) if paced else None
     return {
         "standing": ran.standing,
@@ -94,8 +112,8 @@ def target(plan: Plan, ran: Ran, kept: Kept) -> dict[str, Any]:
         "measured": len(ok),
         "answered": int(ok.sum()),
         "errors": {"total": errors.total(), "kinds": dict(errors.most_common(KINDS_SHOWN))},
-        "offered_req_s": kept.gaps / kept.seconds if paced and kept.seconds else None,
-        "achieved_req_s": kept.finished / kept.seconds if kept.seconds else None,
+        "offered_req_s": kept.gaps / kept.rated_s if paced and kept.rated_s else None,
+        "achieved_req_s": kept.achieved_req_s,
         "reached": _reached(kept) if paced else None,
         "service_s": latencies(kept.service_s[ok]),
         "since_scheduled_s": latencies(kept.since_scheduled_s[ok]),
@@ -157,12 +175,13 @@ def deltas(first: Kept, second: Kept, floor_s: Mapping[str, Mapping[str, float |
 
 
 def _reached(kept: Kept) -> bool | None:
-    """Whether the target kept up: 95 % of the rate was answered. What may still be under way by chance is no backlog:
-    three standard deviations of as many Poisson arrivals."""
-    if not kept.seconds:
+    """Whether the target kept up: 95 % of the rate was answered. What is still under way by chance is no backlog: a
+    standard deviation of as many Poisson arrivals, and never more than a fifth of them. None in too short a run."""
+    if not kept.rated_s:
         return None
-    missing = kept.gaps - kept.finished
-    return missing <= max((1 - ACHIEVED) * kept.gaps, 3 * math.sqrt(max(missing, 0)))
+    missing = kept.gaps - len(kept.finished.answered)
+    by_chance = min(math.sqrt(kept.gaps), MOST_BY_CHANCE * kept.gaps)
+    return missing <= max((1 - ACHIEVED) * kept.gaps, by_chance)
 
 
 def _known(values: NDArray[float64]) -> NDArray[float64]:

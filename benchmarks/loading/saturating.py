@@ -49,6 +49,11 @@ async def search(settled: Settled, name: str) -> dict[str, Any]:
         told = figures.target(plan, ran, kept)
         if told["void"]:
             raise _GeneratorBehind(told["void"])
+        if told["achieved_req_s"] is None and not ran.code:
+            raise BadInput(
+                f"{len(settled.times):,} requests leave {kept.gaps} gaps between them after the warm-up, and a rate "
+                f"needs {figures.LEAST_GAPS}; give more --requests or a shorter --warm-up"
+            )
         if not mean_s and kept.answered.any():
             mean_s = float(kept.service_s[kept.answered].mean())
         failed = 1.0 if ran.code else 1 - told["answered"] / max(1, told["measured"])

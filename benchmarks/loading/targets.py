@@ -7,13 +7,14 @@ HTTP a server of its own process on this machine. All that its requests take is 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.latency.driver import Reply, Send
 from benchmarks.latency.trace import Trace
@@ -30,6 +31,11 @@ NULL: Final = "null"
 MOST_CONNECTIONS: Final = 4096
 LEFT_FOR_OTHERS: Final = 64
 """Files that this process opens besides its connections."""
+LIST_S: Final = 5.0
+"""Seconds that an endpoint gets to list its models."""
+MOST_LIST_BYTES: Final = 2**20
+MOST_SAID: Final = 400
+"""Characters that it may say of itself."""
 AT_ONCE: Final = "recorded answers are given at once, so their models' time is in none of these figures"
 
 Ask = Callable[[int], Request]
@@ -141,9 +147,38 @@ async def at_url(name: str, ask: Ask, *, whole: bool) -> AsyncIterator[Opened]:
         reply = await send(0)
         if reply.error:
             raise BadInput(f"the first request was not answered, so nothing was measured: {reply.error}")
-        yield Opened(send, "measured")
+        emulated = await emulation(url, model)
+        yield Opened(send, "emulated", (emulated,)) if emulated else Opened(send, "measured")
     finally:
         await backend.aclose()
+
+
+async def emulation(url: str, model: str) -> str | None:
+    """What an endpoint that emulates hardware says of itself in its list of models; None where none says so.
+
+    The key is not sent. An endpoint need not have the list: whatever goes wrong with it is no word of emulation.
+    """
+    import aiohttp
+
+    from shared.backends.openai_dialect import split_url
+
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LIST_S)) as session,
+            session.get(f"{split_url(url)[0]}/models", allow_redirects=False) as response,
+        ):
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MOST_LIST_BYTES:
+                    return None
+        models: Any = json.loads(body)["data"]
+        said = next(each["emulated"] for each in models if each["id"] == model)
+    except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError, StopIteration, RecursionError):
+        return None
+    if not isinstance(said, str) or not said:
+        return None
+    return "".join(each for each in " ".join(said.split()) if each.isprintable())[:MOST_SAID]
 
 
 @asynccontextmanager

@@ -9,24 +9,25 @@ LEAST: Final = 1e-5
 UNITS: Final = {"usd": "${:.4f}", "seconds": "{:.3g} s of waiting", "wrong_answers": "{:.3g} wrong answers"}
 STAGES: Final = ("cache", "classifier", "cascade")
 BREAK_EVENS: Final = {
-    "price": ("on cost", "a price of ${:.4g} per Mtok"),
-    "speed": ("on p99", "{:.3g} times its pace"),
-    "hit_rate": ("on cost", "a hit rate of {:.1%}"),
-    "volume": ("on cost", "{:,.0f} requests a month"),
-    "engineering_rate": ("on cost", "${:.4g} an hour of engineering"),
+    "price": ("on cost", "a price of {} per Mtok", "${:.4g}"),
+    "speed": ("on p99", "{} times its pace", "{:.3g}"),
+    "hit_rate": ("on cost", "a hit rate of {}", "{:.1%}"),
+    "volume": ("on cost", "{} requests a month", "{:,.0f}"),
+    "engineering_rate": ("on cost", "{} an hour of engineering", "${:.4g}"),
 }
+ARMS: Final = ("legacy", "direct")
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
     """What is known of the cost part, one statement a line; nothing that is not in `report`."""
     cost = report["cost"]
+    lines = [f"Cost per 1,000 decisions: {'; '.join(_decision(arm, cost[arm]) for arm in ARMS)}.", _left_out(cost)]
     told = [_stage(stage, cost["stages"][stage]) for stage in STAGES]
-    stages = [each for each in told if each]
-    lines = [f"Stages of legacy, per 1,000 requests on this traffic: {'; '.join(stages)}."] if stages else []
-    known = [_break_even(name, each) for name, each in cost["break_even"].items() if name in BREAK_EVENS]
-    if any(known):
-        lines.append(f"Direct wins, at the quality it has: {'; '.join(each for each in known if each)}.")
-    if claim := cost["vendor_claim"]:
+    if stages := [each for each in told if each]:
+        lines.append(f"Stages of legacy, per 1,000 requests on this traffic: {'; '.join(stages)}.")
+    lines += _break_evens(cost["break_even"])
+    claim = cost["vendor_claim"]
+    if claim and claim["per_decision_usd"] is not None:
         ratio = claim["ratio"]["value"]
         beside = "" if ratio is None else f", {ratio:.3g} times legacy's"
         lines.append(
@@ -34,11 +35,34 @@ def lines(report: Mapping[str, Any]) -> list[str]:
             f"decision costs ${1000 * claim['per_decision_usd']:.4f} per 1,000{beside} (vendor-claimed: "
             f"{claim['source']})."
         )
-    if cost["forecast"]:
-        lines.append(f"Expiry date of the optimisation layer: {_forecast(cost['forecast'])} (assumed).")
-    if unknown := [name for name, each in cost["break_even"].items() if each["state"] == "unknown input"]:
-        lines.append(f"Break-even not known for {', '.join(unknown)}; report.json says what is missing for each.")
+    if forecast := cost["forecast"]:
+        lines.append(f"Expiry date of the optimisation layer: {_forecast(forecast)}.")
+        if claimed := forecast["at_vendor_claim"]:
+            lines.append(f"At the price by the vendor's claim: {_forecast(claimed)} (vendor-claimed).")
     return lines
+
+
+def _decision(arm: str, cost: Mapping[str, Any]) -> str:
+    if cost["per_decision_usd"] is None:
+        return f"{arm} not known ({cost['unknown']})"
+    value, low, high = (cost[f"per_decision{end}_usd"] for end in ("", "_low", "_high"))
+    inside = ""
+    if low is not None or high is not None:
+        ends = ("no end" if each is None else f"${1000 * each:.4f}" for each in (low, high))
+        inside = f" [{', '.join(ends)}]"
+    return f"{arm} ${1000 * value:.4f}{inside}"
+
+
+def _left_out(cost: Mapping[str, Any]) -> str:
+    """The parts that are in neither arm's sum, with each arm's reason where they differ."""
+    legacy, direct = (cost[arm]["left_out"] for arm in ARMS)
+    parts = []
+    for name in legacy:
+        if name in direct:
+            alike = legacy[name] == direct[name]
+            why = legacy[name] if alike else f"legacy: {legacy[name]}; direct: {direct[name]}"
+            parts.append(f"{name.replace('_', ' ')} ({why})")
+    return f"Left out of both sums: {', '.join(parts) or 'nothing'}."
 
 
 def _stage(name: str, stage: Mapping[str, Any]) -> str:
@@ -59,18 +83,48 @@ def _signed(net: float, pattern: str) -> str:
     return f"costs {pattern.format(net)}" if net > 0 else f"saves {pattern.format(-net)}"
 
 
+def _break_evens(found: Mapping[str, Any]) -> list[str]:
+    """Where direct wins, by what it never does, the quality that it needs, and what is not known."""
+    wins, never, unknown = [], dict[str, list[str]](), []
+    for name, each in found.items():
+        if each["state"] == "unknown input":
+            unknown.append(name.replace("_", " "))
+        elif name in BREAK_EVENS and each["state"] == "never":
+            never.setdefault(BREAK_EVENS[name][0], []).append(name.replace("_", " "))
+        elif name in BREAK_EVENS:
+            wins.append(_break_even(name, each))
+    lines = [f"Direct wins, at the quality it has: {'; '.join(wins)}."] if wins else []
+    lines += [f"Direct never wins {what} by {' or '.join(names)}: no value would do." for what, names in never.items()]
+    if (quality := found["quality"])["value"] is not None:
+        verb = "It does" if quality["state"] == "already past" else "It does not"
+        lines.append(
+            f"Direct counts as not worse from a difference of {100 * quality['value']:+.1f} points in mean score "
+            f"[{100 * quality['low']:+.1f}, {100 * quality['high']:+.1f}]. {verb} now, at {100 * quality['now']:+.1f}."
+        )
+    if unknown:
+        lines.append(f"Break-even not known for {', '.join(unknown)}; report.json says what is missing for each.")
+    return lines
+
+
 def _break_even(name: str, found: Mapping[str, Any]) -> str:
-    what, pattern = BREAK_EVENS[name]
-    if found["state"] == "never":
-        return f"{what} never, whatever {name.replace('_', ' ')}"
+    what, pattern, number = BREAK_EVENS[name]
     if found["value"] is None:
-        return ""
+        return f"{what} whatever the {name.replace('_', ' ')}"
     inside = ""
     if found["low"] is not None and found["high"] is not None:
-        inside = f" [{found['low']:.3g}, {found['high']:.3g}]"
+        inside = f" [{number.format(found['low'])}, {number.format(found['high'])}]"
     past = ", already past" if found["state"] == "already past" else ""
-    return f"{what} {found['wins']} {pattern.format(found['value'])}{inside}{past}"
+    return f"{what} {found['wins']} {pattern.format(number.format(found['value']))}{inside}{past}"
 
 
 def _forecast(forecast: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in forecast.items() if isinstance(value, str))
+    """One clause for each state."""
+    if forecast["state"] == "already past":
+        return "already past, since direct is the cheaper today"
+    if forecast["state"] == "never":
+        return "never, since direct is the dearer at every price"
+    if forecast["state"] == "unknown input":
+        return f"not known, because {forecast['reason']}"
+    day, low, high = (forecast[key] for key in ("date", "low", "high"))
+    inside = "" if low is None and high is None else f" [{low or 'at once'}, {high or 'never'}]"
+    return f"{day or 'after the year 9999'}{inside}, at the decline a year that is assumed"

@@ -30,13 +30,13 @@ def saturation(report: Mapping[str, Any]) -> str:
     parts = [[_headline(report)]]
     for name, found in report["saturation"].items():
         sustained, saturated = found["sustained_req_s"], found["saturated_req_s"]
-        most = "no rate that was tried" if sustained is None else f"{sustained:,.4g} requests/s"
-        lines = [f"{name} sustains {most}{f', and not {saturated:,.4g}' if saturated else ''}: {found['why']}"]
+        most = "no rate that was tried" if sustained is None else f"{_rate(sustained)} requests/s"
+        lines = [f"{name} sustains {most}{f', and not {_rate(saturated)}' if saturated else ''}: {found['why']}"]
         rows = [("offered/s", "answered/s", "failed", "p99 since scheduled")]
         rows += [
             (
-                f"{load['offered_req_s']:,.4g}",
-                f"{load['achieved_req_s']:,.4g}",
+                _rate(load["offered_req_s"]),
+                _rate(load["achieved_req_s"]),
                 f"{load['failed']:.2%}",
                 TOO_FEW if load["p99_s"] is None else _time(load["p99_s"]),
             )
@@ -54,8 +54,8 @@ def _headline(report: Mapping[str, Any]) -> str:
         load = f"closed loop of {arrivals['users']} users"
     else:
         named = f"trace {arrivals['trace']}" if arrivals["trace"] else kind
-        rate = "at its own pace" if arrivals["rate_req_s"] is None else f"at {arrivals['rate_req_s']:,.4g} requests/s"
-        rate += f" up to {arrivals['ramp_to_req_s']:,.4g}" if arrivals["ramp_to_req_s"] else ""
+        rate = "at its own pace" if arrivals["rate_req_s"] is None else f"at {_rate(arrivals['rate_req_s'])} requests/s"
+        rate += f" up to {_rate(arrivals['ramp_to_req_s'])}" if arrivals["ramp_to_req_s"] else ""
         rate += f", coefficient of variation {arrivals['burstiness']:g}" if arrivals["burstiness"] else ""
         load = f"{named} {rate}"
     left_out = f"{warm_up['seconds']:g} s" if warm_up["seconds"] else f"{warm_up['share']:.0%} of the time"
@@ -75,17 +75,21 @@ def _target(name: str, target: Mapping[str, Any], clock: str) -> Iterator[str]:
     rows += [(label, *_cells(target[key])) for key, label in ROWS.items() if target[key]]
     yield from _aligned(rows)
     offered, achieved = target["offered_req_s"], target["achieved_req_s"]
-    if achieved is not None:
-        came = "" if offered is None else f"{offered:,.4g} requests/s came, "
-        yield f"{came}{achieved:,.4g} were answered; at most {target['most_in_flight']:,} at once"
+    at_once = f"at most {target['most_in_flight']:,} at once"
+    if achieved is None:
+        yield f"rates: {TOO_FEW} requests after the warm-up to tell; {at_once}"
+    else:
+        came = "" if offered is None else f"{_rate(offered)} requests/s came, "
+        yield f"{came}{_rate(achieved)} were answered; {at_once}"
     if target["reached"] is False:
         yield (
-            f"THE RATE WAS NOT REACHED: the target answered {achieved:,.4g} of {offered:,.4g} requests/s, so these "
+            f"THE RATE WAS NOT REACHED: the target answered {_rate(achieved)} of {_rate(offered)} requests/s, so these "
             "latencies grow with the length of the run; ask for less, or search with --saturate"
         )
     if good := target["goodput"]:
+        rate = f"{TOO_FEW} to tell" if good["requests_s"] is None else f"{_rate(good['requests_s'])} requests/s"
         yield (
-            f"goodput {good['requests_s']:,.4g} requests/s: {good['share']:.1%} within "
+            f"goodput: {rate}; {good['share']:.1%} of the requests within "
             f"{_time(good['ttft_s'])} to the first token and {_time(good['tpot_s'])} a token"
         )
     if (sent := target["dispatch_s"]) and clock == "real":
@@ -109,6 +113,10 @@ def _estimate(found: Mapping[str, float] | None) -> str:
     unit, times = _unit(found["value"])
     low, high = (f"{found[end] * times:.3g}" for end in ("low", "high"))
     return f"{found['value'] * times:.3g} {unit} [{low}, {high}]"
+
+
+def _rate(requests_s: float) -> str:
+    return f"{requests_s:,.0f}" if requests_s >= 9_999.5 else f"{requests_s:,.4g}"
 
 
 def _time(seconds: float) -> str:

@@ -84,7 +84,7 @@ def judge(
         },
         "p99": {
             "winner": WINNERS[both.p99.side],
-            "reason": _p99_reason(both.p99_s),
+            "reason": _p99_reason(both.p99_s, known=both.p99.estimate is not None),
             **{f"{arm}_s": both.p99_s[arm] for arm in ARMS},
             "difference_s": {"estimate": both.p99.estimate, "low": both.p99.low, "high": both.p99.high},
         },
@@ -110,7 +110,9 @@ def _cost_reason(costs: Mapping[Arm, Array | None], missing: str) -> str:
     return f"per acceptable decision {', '.join(said)}"
 
 
-def _p99_reason(seconds: Mapping[Arm, float | None]) -> str:
+def _p99_reason(seconds: Mapping[Arm, float | None], *, known: bool) -> str:
     if None in seconds.values():
         return "no p99: too few requests, or they queue so long that they count for few; see --requests"
+    if not known:
+        return "p99 cannot be compared: requests queue so long that they count for few; see --requests"
     return "p99 " + ", ".join(f"{arm} {(seconds[arm] or 0.0) * 1e3:.3g} ms" for arm in ARMS)

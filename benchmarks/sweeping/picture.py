@@ -7,6 +7,7 @@ nothing rests on colour alone. Ticks on a log axis stand at 1, 2 and 5 of each d
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -23,6 +24,9 @@ LAYERS: Final[Mapping[Layer, str]] = {
 }
 LETTERS: Final = {"legacy": "L", "direct": "D", "undecided": "?", "unknown": "."}
 LABELS: Final = {"legacy": "legacy", "direct": "direct", "undecided": "undecided", "unknown": "not known"}
+
+REASONS: Final = 3
+"""So many reasons stand under the letters; the map's file has each cell's own."""
 
 LEFT, TOP, WIDE, HIGH, RIGHT, BOTTOM = 92.0, 78.0, 600.0, 400.0, 24.0, 112.0
 STYLE: Final = """
@@ -43,8 +47,12 @@ def word(point: Mapping[str, Any], layer: Layer) -> str:
     return str(point["verdict"] if layer == "verdict" else point[layer]["winner"])
 
 
+def _reason(point: Mapping[str, Any], layer: Layer) -> str:
+    return str(point["reason"] if layer == "verdict" else point[layer]["reason"])
+
+
 def text(x: Axis, y: Axis, points: Mapping[tuple[float, float], Mapping[str, Any]], layer: Layer) -> str:
-    """The map as letters, the highest value of `y` on top."""
+    """The map as letters, the highest value of `y` on top, and why cells have no winner."""
     labels = [f"{value:.3g}" for value in y.values]
     wide = max(map(len, labels))
     lines = [f"{LAYERS[layer]}", f"up: {y.title}"]
@@ -56,7 +64,18 @@ def text(x: Axis, y: Axis, points: Mapping[tuple[float, float], Mapping[str, Any
     lines.append(f"  across: {x.title}")
     present = {word(point, layer) for point in points.values()}
     lines.append("  " + "   ".join(f"{LETTERS[each]} {LABELS[each]}" for each in LETTERS if each in present))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_unsettled(points, layer)])
+
+
+def _unsettled(points: Mapping[tuple[float, float], Mapping[str, Any]], layer: Layer) -> Iterator[str]:
+    """Why cells have no winner for want of a figure, the commonest reasons first. The verdict calls those undecided."""
+    open_ = ("unknown", "undecided") if layer == "verdict" else ("unknown",)
+    said = [(word(point, layer), _reason(point, layer)) for point in points.values()]
+    whys = Counter(each for each in said if each[0] in open_).most_common()
+    for (label, why), count in whys[:REASONS]:
+        yield f"  {LABELS[label]}, {count} of {len(points)}: {why}"
+    if rest := sum(count for _, count in whys[REASONS:]):
+        yield f"  {rest} of {len(points)} for other reasons, which are in map.json"
 
 
 def svg(
@@ -131,8 +150,7 @@ def _cell(
 ) -> Iterator[str]:
     said = word(point, layer)
     wide, high = across[1] - across[0], up[0] - up[1]
-    reason = point["reason"] if layer == "verdict" else point[layer]["reason"]
-    told = escape(f"{x.name} {point['x']:.3g}, {y.name} {point['y']:.3g}: {LABELS[said]}; {reason}")
+    told = escape(f"{x.name} {point['x']:.3g}, {y.name} {point['y']:.3g}: {LABELS[said]}; {_reason(point, layer)}")
     yield (
         f'<rect class="cell {said}" x="{across[0]:.2f}" y="{up[1]:.2f}" width="{wide:.2f}" height="{high:.2f}">'
         f"<title>{told}</title></rect>"

@@ -2,7 +2,8 @@
 
 `POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`. Unlike in `app.py`,
 where a pipeline is served, nothing stands between the backend and the wire: a full server is a 429 and is not tried
-again, an empty answer stays an empty 200. It runs on aiohttp, whose parser is native code. Time counts from when a
+again, an empty answer stays an empty 200. The list of models says in one sentence what this is (`emulated`), so that
+whoever times it can tell it from the hardware. It runs on aiohttp, whose parser is native code. Time counts from when a
 request's head is in: reading and checking the rest is part of the time to first token, as it is on a real endpoint. No
 prompt and no answer is logged.
 """
@@ -42,6 +43,7 @@ class EmulatorServer:
 
     def __init__(self, backend: EmulatedBackend, *, keep_sent: bool = False) -> None:
         self._backend = backend
+        self._said = _said(backend)
         self._names = (backend.hardware.id, backend.hardware.model)
         self._sent: list[Sent] | None = [] if keep_sent else None
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors])
@@ -66,7 +68,8 @@ class EmulatorServer:
         return _json({"status": "ok"})
 
     async def _models(self, _: web.Request) -> web.Response:
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "crossover"} for name in self._names]
+        always = {"object": "model", "created": 0, "owned_by": "crossover", "emulated": self._said}
+        data = [{"id": name} | always for name in self._names]
         return _json({"object": "list", "data": data})
 
     async def _tell_sent(self, _: web.Request) -> web.Response:
@@ -130,6 +133,13 @@ class EmulatorServer:
     def _note(self, sent: Sent) -> None:
         if self._sent is not None:
             self._sent.append(sent)
+
+
+def _said(backend: EmulatedBackend) -> str:
+    hardware = backend.hardware
+    texts = backend.stand_in or f"the texts are those of {hardware.model} ({backend.identity.provider})"
+    pace = f"{1 / backend.pace.token_s:,.0f} tokens/s, {hardware.figures['tok_s'].standing}"
+    return f"{hardware.id} is emulated ({pace}): no time was measured on the hardware, and {texts}"
 
 
 @web.middleware

@@ -139,11 +139,22 @@ def test_a_date_that_cannot_be_told_says_why() -> None:
         (even(now=None), "unknown input"),
         (even(state="unknown input", reason="why"), "unknown input"),
         (even(state="never", value=None), "never"),
+        (even(state="never", value=None, now=None), "never"),
+        (even(state="already past", value=None, now=None), "already past"),
         (even(state="already past"), "already past"),
     ):
         found = expiry(price, half)
         assert found is not None
         assert (found["state"], found["date"]) == (state, None)
+    exact = expiry(even(low=None, high=None), half)
+    assert exact is not None
+    assert (exact["date"], exact["low"], exact["high"]) == ("2028-11-24", None, None)
+    unsure = {"value": 0.5, "low": 0.25, "high": 0.75}
+    ranged = expiry(
+        even(low=None, high=None), CostSettings.model_validate({**half.model_dump(), "price_decline_per_year": unsure})
+    )
+    assert ranged is not None
+    assert ranged["low"] < ranged["date"] < ranged["high"]
     endless = expiry(even(low=0.0), half)
     assert endless is not None
     assert endless["high"] is None

@@ -78,7 +78,7 @@ def test_everything_spent_is_shared_by_the_acceptable_answers() -> None:
     assert found["legacy"]["per_decision_usd"] == pytest.approx(4 * one_large / 2)
     assert found["direct"]["per_decision_usd"] == pytest.approx(4 * one_call / 1)
     assert found["difference_usd"]["estimate"] == pytest.approx(4 * one_call - 2 * one_large)
-    assert found["legacy"]["left_out"]["engineering"] == "legacy_engineering_hours_per_month is not known"
+    assert found["legacy"]["left_out"]["engineering"] == "engineering_hours_per_month of neither is set"
     assert found["legacy"]["per_decision_parts_usd"]["engineering"] is None
     assert cost(legacy_rows(1, 1, 0, 0.4), direct_rows(1, 0, 0, 0), acceptable=0.4)["legacy"]["acceptable_answers"] == 3
 
@@ -110,12 +110,50 @@ def test_work_and_storage_are_shared_by_the_requests_of_a_month() -> None:
     assert found["direct"]["per_decision_parts_usd"]["cache_storage"] is None
 
 
-def test_work_known_of_one_arm_only_is_left_out_of_both() -> None:
-    known: dict[str, Any] = {name: value for name, value in WORK.items() if not name.startswith("direct")}
-    found = cost(legacy_rows(1, 1), direct_rows(1, 1), **known)
+@pytest.mark.parametrize(("unset", "other"), [("legacy", "direct"), ("direct", "legacy")])
+def test_work_known_of_one_arm_only_leaves_no_difference(unset: str, other: str) -> None:
+    """The arm whose hours are known carries them; nothing can be said about the other, nor about both."""
+    key = f"{unset}_engineering_hours_per_month"
+    found = cost(legacy_rows(1, 1), direct_rows(1, 1), **{name: value for name, value in WORK.items() if name != key})
+    assert found[unset]["per_decision_usd"] is None
+    assert found[unset]["unknown"] == f"engineering: {key} is not set, and {other}'s is"
+    assert found[other]["per_decision_parts_usd"]["engineering"] > 0
+    assert found["difference_usd"] == {"estimate": None, "low": None, "high": None}
+    assert found["by_task"]["t"]["difference_usd"]["estimate"] is None
+    for name in ("price", "hit_rate", "volume", "engineering_rate"):
+        assert found["break_even"][name]["state"] == "unknown input"
+        assert key in found["break_even"][name]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("unset", "answered"), [("requests_per_month", "volume"), ("engineering_usd_per_hour", "engineering_rate")]
+)
+def test_work_that_has_no_rate_or_volume_leaves_no_sum_and_the_value_at_which_it_would_be_even(
+    unset: str, answered: str
+) -> None:
+    given_ = {name: value for name, value in WORK.items() if name != unset} | {
+        "legacy_engineering_hours_per_month": 1.0,
+        "direct_engineering_hours_per_month": 500.0,
+    }
+    found = cost(legacy_rows(1, 1), direct_rows(1, 1), **given_)
     for arm in ("legacy", "direct"):
-        assert found[arm]["left_out"]["engineering"] == "direct_engineering_hours_per_month is not known"
-    assert found["break_even"]["volume"]["state"] == "unknown input"
+        assert found[arm]["unknown"] == f"engineering: {unset} is not set, and hours a month are"
+    even = found["break_even"][answered]
+    there = cost(legacy_rows(1, 1), direct_rows(1, 1), **given_, **{unset: even["value"]})
+    assert there["legacy"]["per_decision_usd"] == pytest.approx(there["direct"]["per_decision_usd"])
+
+
+def test_storage_with_a_price_and_no_volume_leaves_no_sum() -> None:
+    found = cost(legacy_rows(1, 1), direct_rows(1, 1), cache_storage_usd_per_gb_month=20.0)
+    assert found["legacy"]["unknown"].startswith("cache storage: requests_per_month is not set")
+    assert (found["direct"]["unknown"], found["difference_usd"]["estimate"]) == ("", None)
+
+
+def test_work_that_nobody_asked_for_is_left_out_of_both() -> None:
+    found = cost(legacy_rows(1, 1), direct_rows(1, 1), requests_per_month=1e6, engineering_usd_per_hour=100)
+    for arm in ("legacy", "direct"):
+        assert found[arm]["left_out"]["engineering"] == "engineering_hours_per_month of neither is set"
+    assert found["difference_usd"]["estimate"] is not None
 
 
 def test_an_unknown_price_leaves_no_sum_and_says_which_beside_the_vendors_own_claim() -> None:

@@ -35,6 +35,12 @@ def test_one_range_is_for_every_task() -> None:
     assert settings.unknown_tasks([]) == []
 
 
+def test_whole_numbers_are_numbers() -> None:
+    settings = CostSettings.model_validate({"acceptable": 1, "requests_per_month": {"value": 2, "low": 1, "high": 3}})
+    assert settings.acceptable == 1.0
+    assert settings.requests_per_month == Range(value=2.0, low=1.0, high=3.0)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -51,6 +57,15 @@ def test_one_range_is_for_every_task() -> None:
         ({"price_decline_per_year": 1, "today": "2026-11-25"}, "less than 1"),
         ({"price_decline_per_year": {"value": 0.5, "low": 0.5, "high": 1}, "today": "2026-11-25"}, "below 1"),
         ({"acceptable": 0}, "greater than 0"),
+        ({"acceptable": True}, "valid number"),
+        ({"engineering_usd_per_hour": True}, "valid number"),
+        ({"engineering_usd_per_hour": "1e6"}, "valid number"),
+        ({"utilisation": "0.5"}, "valid number"),
+        ({"price_decline_per_year": "0.5", "today": "2026-11-25"}, "valid number"),
+        ({"requests_per_month": {"value": "1", "low": 1, "high": 2}}, "valid number"),
+        ({"requests_per_month": {"value": 1, "low": True, "high": 2}}, "valid number"),
+        ({"wrong_answer_usd": False}, "valid number"),
+        ({"wrong_answer_usd": {"tone": "1"}}, "valid number"),
         ({"utilization": 0.3}, "not permitted"),
     ],
 )

@@ -74,6 +74,7 @@ def test_a_ramp_goes_from_one_rate_to_the_other(first: float, last: float) -> No
         ({"rate": float("inf")}, "rate is inf"),
         ({"burstiness": -1.0}, "burstiness is -1.0"),
         ({"count": 0}, "0 requests"),
+        ({"seed": -1}, "seed is -1; it must be 0 or more"),
         ({"kind": "ramp"}, "a ramp needs the rate that it ends at"),
     ],
 )

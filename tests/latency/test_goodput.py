@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.latency.goodput import DEFAULT, MLPERF, Goodput, Limits, goodput, tpot_s
+from benchmarks.latency.goodput import DEFAULT, MLPERF, Goodput, Limits, Requests, goodput, tpot_s, within
 
 
 def test_mlperfs_interactive_limits() -> None:
@@ -28,7 +28,16 @@ def test_late_slow_and_failed_requests_do_not_count() -> None:
     done = [0.5 + 99 * 0.03, 1.0, 5.0, 0.2, None, 0.2]
     tokens = [100, 100, 100, 100, None, 1]
     answered = [True, True, True, False, False, True]  # in time to the hair; late; slow; failed; failed; one token
-    assert goodput(first, done, tokens, answered, seconds=4.0) == Goodput(2, 6, 0.5, 2 / 6)
+    requests = Requests(first, done, tokens, answered)
+    assert goodput(requests, requests, seconds=4.0) == Goodput(2, 6, 0.5, 2 / 6)
+
+
+def test_the_share_is_of_what_was_asked_and_the_rate_of_what_came_in_the_window() -> None:
+    asked = Requests([0.1, 0.1, 0.9], [0.1, 0.1, 0.9], [1, 1, 1], [True, True, True])
+    came = Requests([0.1], [0.1], [1], [True])
+    assert goodput(asked, came, seconds=2.0) == Goodput(2, 3, 0.5, 2 / 3)
+    assert goodput(asked, came, seconds=None) == Goodput(2, 3, None, 2 / 3)
+    assert goodput(asked, Requests([None], [0.1], [1], [True]), seconds=2.0) is None
 
 
 @pytest.mark.parametrize(
@@ -37,12 +46,13 @@ def test_late_slow_and_failed_requests_do_not_count() -> None:
 def test_one_answer_without_its_times_makes_it_not_measured(
     first: float | None, done: float | None, tokens: float | None
 ) -> None:
-    assert goodput([0.1, first], [0.2, done], [10, tokens], [True, True], seconds=1.0) is None
-    assert goodput([0.1, first], [0.2, done], [10, tokens], [True, False], seconds=1.0) is not None
+    assert within(Requests([0.1, first], [0.2, done], [10, tokens], [True, True]), DEFAULT) is None
+    assert within(Requests([0.1, first], [0.2, done], [10, tokens], [True, False]), DEFAULT) == 1
 
 
 def test_nothing_asked_is_not_measured() -> None:
-    assert goodput([], [], [], [], seconds=1.0) is None
+    nobody = Requests([], [], [], [])
+    assert goodput(nobody, nobody, seconds=1.0) is None
 
 
 times = st.tuples(st.floats(0, 2), st.floats(0, 5), st.integers(0, 200), st.booleans())
@@ -55,9 +65,12 @@ def test_stricter_limits_and_failures_never_raise_it(
     first, more, tokens, answered = (list(column) for column in zip(*rows, strict=True))
     done = [start + rest for start, rest in zip(first, more, strict=True)]
     limits, strict = Limits(ttft_s, pace_s), Limits(ttft_s * stricter, pace_s * stricter)
-    found = goodput(first, done, tokens, answered, seconds=1.0, limits=limits)
+    found = within(Requests(first, done, tokens, answered), limits)
     assert found is not None
-    assert found.within <= sum(answered)
-    assert (goodput(first, done, tokens, answered, seconds=1.0, limits=strict) or found).within <= found.within
+    assert found <= sum(answered)
+    stricter_yet = within(Requests(first, done, tokens, answered), strict)
     fewer = [good and number % 2 == 0 for number, good in enumerate(answered)]
-    assert (goodput(first, done, tokens, fewer, seconds=1.0, limits=limits) or found).within <= found.within
+    with_failures = within(Requests(first, done, tokens, fewer), limits)
+    assert stricter_yet is not None
+    assert with_failures is not None
+    assert max(stricter_yet, with_failures) <= found

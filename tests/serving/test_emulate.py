@@ -273,7 +273,9 @@ def test_the_other_routes() -> None:
     async def main() -> None:
         async with served() as (url, client), aiohttp.ClientSession() as session:
             root = url.removesuffix("/v1")
-            assert [each.id async for each in client.models.list()] == ["chip", "Test 8B"]
+            models = [each async for each in client.models.list()]
+            assert [each.id for each in models] == ["chip", "Test 8B"]
+            assert "filler text (generated) stands in for Test 8B on chip" in str(models[0].to_dict()["emulated"])
             async with session.get(f"{root}/healthz") as response:
                 assert await response.json() == {"status": "ok"}
             for path in ("/debug/sent", "/v1/nothing"):  # no record is kept, so none is told
@@ -304,7 +306,10 @@ def test_what_is_assumed_here_comes_before_what_the_catalogue_assumes() -> None:
     [
         ("first_token_s", "--assume first_token_s: write FIGURE=VALUE"),
         ("first_token_s=soon", "--assume first_token_s=soon: write FIGURE=VALUE"),
-        ("first_token=1", "there is no figure 'first_token'; did you mean first_token_s"),
+        (
+            "first_token=1",
+            "--assume first_token=1: there is no figure 'first_token'; there are first_token_s, .*, watts",
+        ),
         ("first_token_s=-1", "first_token_s: -1 will not do"),
         ("tok_s=5", "tok_s is known, 16960"),
     ],
@@ -312,6 +317,14 @@ def test_what_is_assumed_here_comes_before_what_the_catalogue_assumes() -> None:
 def test_a_bad_assumption_is_named(setting: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         emulate.resolve("hc1", [], emulate.assumed([setting]))
+
+
+def test_what_is_unknown_is_remedied_on_the_command_line() -> None:
+    with pytest.raises(
+        BadInput, match=r"assume it: --assume first_token_s=\.\.\. --assume prompt_token_s=\.\.\."
+    ) as error:
+        emulate.resolve("deepinfra-8b", [], {})
+    assert "[assume." not in str(error.value)
 
 
 @pytest.mark.parametrize("model", ["local:qwen", "generated:many", "qwen"])
