@@ -113,8 +113,14 @@ def _break_even(name: str, found: Mapping[str, Any]) -> str:
     inside = ""
     if found["low"] is not None and found["high"] is not None:
         inside = f" [{number.format(found['low'])}, {number.format(found['high'])}]"
-    past = ", already past" if found["state"] == "already past" else ""
+    past = _past(found)
     return f"{what} {found['wins']} {pattern.format(number.format(found['value']))}{inside}{past}"
+
+
+def _past(found: Mapping[str, Any]) -> str:
+    if found["state"] != "already past":
+        return ""
+    return f", already past, but {found['reason']}" if found["reason"] else ", already past"
 
 
 def _forecast(forecast: Mapping[str, Any]) -> str:

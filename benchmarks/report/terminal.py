@@ -87,7 +87,8 @@ def _missing(report: Mapping[str, Any], arm: str, name: str) -> str:
     """Why a figure is not there: a price that nobody knows, or something that nobody measured."""
     prices = [price for key, price in report["provenance"]["prices"].items() if key.startswith(f"{arm}.")]
     unpriced = any(price["per_call_usd"] is None and price["input_usd"] is None for price in prices)
-    return "not known" if unpriced and name.startswith("cost") else "not measured"
+    unshared = name == "cost per 1,000 decisions" and report["cost"][arm]["unknown"]
+    return "not known" if (unpriced or unshared) and name.startswith("cost") else "not measured"
 
 
 def _headline(report: Mapping[str, Any]) -> str:
