@@ -195,11 +195,12 @@ class AnswerLog:
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what waits, for at most `timeout_s` seconds; what comes afterwards is dropped. Done at exit too."""
         with self._lock:
-            self._closed = True
+            first, self._closed = not self._closed, True
             thread = self._thread
         atexit.unregister(self.close)
         if thread is not None and thread.is_alive():
-            self._rows.put(None)
+            if first:  # two ends in the queue would each wait for the other to come last
+                self._rows.put(None)
             thread.join(timeout_s)
 
     def _put(self, asked: Any, wall: float, seconds: float, result: Any, error: BaseException | None) -> None:

@@ -291,7 +291,10 @@ def test_closing_does_not_wait_for_ever(path: Path, monkeypatch: pytest.MonkeyPa
         pass
     log.close(timeout_s=0.01)
     log.close(timeout_s=0.01)
+    assert log._thread is not None
     disk.set()
+    log._thread.join(10.0)
+    assert not log._thread.is_alive(), "the disk is back, so the thread writes what waits and ends"
 
 
 @pytest.mark.parametrize("place", ["missing/answers.jsonl", ".", "/dev/full"])
