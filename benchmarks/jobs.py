@@ -43,6 +43,8 @@ def run(tasks: Sequence[Callable[[], T]], jobs: int) -> Iterator[T]:
     finally:
         for process in set(active_children()) - others:
             process.terminate()
+        # a result that a process was sending is cut off: with our end closed, its reader sees the end and does not wait
+        pool._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
         pool.shutdown(cancel_futures=True)
 
 

@@ -71,6 +71,12 @@ def test_a_process_that_dies_is_an_error_and_no_hang() -> None:
         list(run([die, die], 2))
 
 
+def test_who_stops_reading_in_the_middle_of_a_large_result_does_not_wait_for_ever() -> None:
+    results = run([partial(bytes, 50_000_000)] * 6, 2)
+    assert len(next(results)) == 50_000_000
+    results.close()  # type: ignore[attr-defined]
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_its_parent(tmp_path: Path, sent: signal.Signals) -> None:
