@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: compare dev test test-cache test-live test-ray lint format bench bench-million artefacts lock clean
+.PHONY: compare dev test test-cache test-live lint format bench bench-million artefacts lock clean
 
 compare: $(VENV)/.main
 	$(BIN)/crossover compare $(ARGS)
@@ -18,10 +18,6 @@ test: $(VENV)/.dev
 
 test-live: $(VENV)/.dev
 	$(BIN)/python -m pytest tests -m live
-
-# A sweep on a Ray cluster of this machine.
-test-ray: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/test_sweep_ray.py -m ray
 
 # A million fuzzed requests over the answer cache.
 test-cache: $(VENV)/.dev

@@ -26,8 +26,6 @@ x, y = (axes.parse(each, "--x") for each in sys.argv[3:])
 sweep.sweep(scenario.load(Path(sys.argv[1])), x, y, Path(sys.argv[2]), engine="ray", processes=2)
 """
 
-pytestmark = pytest.mark.ray
-
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra: ray")
 def test_a_ray_cluster_makes_the_same_map_and_leaves_nothing_behind(tmp_path: Path) -> None:
