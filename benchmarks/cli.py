@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks import commands as added
+from benchmarks.commands import NAMES, count, seed
 
 MODEL_HELP = "recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL"
 
@@ -44,11 +44,15 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="answer the same requests with both systems and report")
     _scenario_arguments(compare)
     compare.add_argument("--live", action="store_true", help="answer with the real local models, not their recordings")
-    compare.add_argument("--limit", type=_count, metavar="N", help="answer only the first N requests")
-    compare.add_argument("--seed", type=int, metavar="N", help="seed of the traffic")
+    compare.add_argument("--limit", type=count, metavar="N", help="answer only the first N requests")
+    compare.add_argument("--seed", type=seed, metavar="N", help="seed of the traffic")
     compare.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where the report goes")
     compare.add_argument(
-        "--repeats", type=_count, default=1, metavar="N", help="ask each system everything N times, for its noise floor"
+        "--repeats",
+        type=count,
+        default=1,
+        metavar="N",
+        help="ask each system everything N times, for its noise floor",
     )
     compare.add_argument("--dry-run", action="store_true", help="estimate calls, tokens and dollars; ask nobody")
     compare.add_argument("--max-usd", type=_dollars, metavar="USD", help="stop before more than this is spent")
@@ -87,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         action.set_defaults(run=run)
     burn = kinds.add_parser("burn", help="round a model's weights to what hard-wired silicon holds")
     burn.add_argument("name", metavar="NAME")
-    burn.add_argument("--ffn-bits", type=_count, default=3, metavar="B", help="bits of the feed-forward weights")
-    burn.add_argument("--rest-bits", type=_count, default=6, metavar="B", help="bits of all other weights")
+    burn.add_argument("--ffn-bits", type=count, default=3, metavar="B", help="bits of the feed-forward weights")
+    burn.add_argument("--rest-bits", type=count, default=6, metavar="B", help="bits of all other weights")
     burn.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: beside the model)")
     burn.set_defaults(run=_models_burn)
 
@@ -99,13 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--workload", type=Path, metavar="DIR", help="a workload folder, or builtin (default)")
     record.add_argument("--part", choices=("training", "test"), help="which items (default: both, one after the other)")
     record.add_argument("--task", action="append", default=[], metavar="T", help="only items of this task (repeatable)")
-    record.add_argument("--samples", type=_count, metavar="N", help="N sampled answers a question, at temperature 0.7")
-    record.add_argument("--parallel", type=_count, default=1, metavar="N", help="ask N copies of the model at once")
+    record.add_argument("--samples", type=count, metavar="N", help="N sampled answers a question, at temperature 0.7")
+    record.add_argument("--parallel", type=count, default=1, metavar="N", help="ask N copies of the model at once")
     record.add_argument("--alone", action="store_true", help="keep only answers given while nothing else was running")
     record.add_argument(
-        "--verify", type=_count, metavar="N", help="ask N recorded questions again and compare the texts"
+        "--verify", type=count, metavar="N", help="ask N recorded questions again and compare the texts"
     )
-    record.add_argument("--seed", type=int, default=7, metavar="N", help="seed that chooses what --verify asks")
+    record.add_argument("--seed", type=seed, default=7, metavar="N", help="seed that chooses what --verify asks")
     record.set_defaults(run=_record)
 
     classifier = commands.add_parser("classifier", help="train the legacy pipeline's complexity classifier")
@@ -128,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--direct", metavar="COL", help="outcomes of one model that could answer alone")
     evaluate.add_argument("--small-again", metavar="COL", help="outcomes of a second run of the small model")
     evaluate.add_argument("--large-again", metavar="COL", help="outcomes of a second run of the large model")
-    evaluate.add_argument("--cv", type=_count, default=5, metavar="K", help="folds (default: 5)")
+    evaluate.add_argument("--cv", type=count, default=5, metavar="K", help="folds (default: 5)")
     evaluate.add_argument("--json", action="store_true", help="print the figures as JSON")
     evaluate.set_defaults(run=_classifier_evaluate)
     calibrate = actions.add_parser("calibrate", help="choose the threshold on your own traffic for a stated quality")
@@ -159,14 +163,14 @@ def _parser() -> argparse.ArgumentParser:
 
     drift = commands.add_parser("drift", help="play a timeline of changes to traffic, models and policies")
     drift.add_argument("timeline", nargs="?", type=Path, metavar="TIMELINE", help="a TOML file (default: one of ours)")
-    drift.add_argument("--seed", type=int, metavar="N", help="seed of the traffic")
+    drift.add_argument("--seed", type=seed, metavar="N", help="seed of the traffic")
     drift.add_argument("--json", action="store_true", help="print the figures as JSON")
     drift.add_argument("--out", type=Path, metavar="DIR", help="write drift.json there")
     drift.set_defaults(run=_drift)
 
     label = commands.add_parser("label", help="compare the answers that differ, blind, where no reference tells")
     label.add_argument("directory", type=Path, metavar="RUN", help="a directory that compare wrote")
-    label.add_argument("--sample", type=_count, metavar="N", help="how many differing pairs to draw (default: 200)")
+    label.add_argument("--sample", type=count, metavar="N", help="how many differing pairs to draw (default: 200)")
     label.add_argument("--page", action="store_true", help="label in the browser, on a page of this machine alone")
     label.add_argument("--judge", metavar="M", help=f"have a model compare every differing pair: {MODEL_HELP}")
     label.add_argument("--max-usd", type=_dollars, metavar="USD", help="stop the judge before more than this is spent")
@@ -198,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     tables.add_argument("path", nargs="?", type=Path, metavar="DIR", help="a workload folder (default: builtin)")
     tables.set_defaults(run=_workload_tables)
 
-    for name in added.NAMES:
+    for name in NAMES:
         import_module(f"benchmarks.commands.{name}").add(commands)
     return parser
 
@@ -211,13 +215,6 @@ def _scenario_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--small", metavar="M", help=f"the cascade's small model: {MODEL_HELP}")
     parser.add_argument("--direct", metavar="M", help="the direct pipeline's model")
     parser.add_argument("--large", metavar="M", help="the cascade's large model")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 def _dollars(text: str) -> float:

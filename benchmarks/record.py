@@ -23,6 +23,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from benchmarks.machine import cpu_name
 from shared.backends.recorded import Header, Machine, RecordedModel, Recording, RecordingWriter, recording_key
 from shared.contract import Backend, Completion, Request
 from shared.errors import BackendError, BadInput
@@ -94,7 +95,7 @@ def header(
         workload=workload,
         sampling=dict(sampling),
         settings={"alone_below_cores": ALONE_BELOW_CORES, **(settings or {})},
-        machine=Machine(cpu=_cpu(), cores=os.cpu_count() or 1, system=f"{platform.system()} {platform.machine()}"),
+        machine=Machine(cpu=cpu_name(), cores=os.cpu_count() or 1, system=f"{platform.system()} {platform.machine()}"),
         packages={name: importlib.metadata.version(name) for name in packages},
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
@@ -211,12 +212,3 @@ def _others_cpu_s() -> float | None:
         return None
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
     return (user + nice + system + irq + softirq + steal) / ticks_s - time.process_time()
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"

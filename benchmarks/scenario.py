@@ -148,7 +148,7 @@ class Scenario(Strict):
     """One comparison, complete."""
 
     preset: str
-    seed: int = 7
+    seed: int = Field(default=7, ge=0)
     deadline_s: float = Field(default=120.0, gt=0, description="Seconds each request may take.")
     traffic: Traffic = Traffic()
     quality: Quality = Quality()

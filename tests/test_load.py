@@ -250,7 +250,6 @@ def test_a_target_that_dies_leaves_what_it_answered(tmp_path: Path, capsys: pyte
         (("direct", "--rate", "0"), "--rate 0 is no rate"),
         (("direct", "--rate", "nan"), "--rate nan is no rate"),
         (("direct", "--rate", "1:2"), "give --arrivals ramp"),
-        (("direct", "--requests", "-3"), "--requests is -3"),
         (("direct", "--users", "2", "--rate", "3"), "leave out --rate or --users"),
         (("direct", "--columns", "time=a"), "give --trace too"),
         (("direct", "--trace", "none.csv"), "none.csv is missing"),
@@ -265,10 +264,16 @@ def test_bad_input(arguments: tuple[str, ...], said: str) -> None:
         run(*arguments)
 
 
-def test_a_seed_below_zero_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "number", "least"),
+    [("--seed", "-1", 0), ("--requests", "-3", 1), ("--users", "0", 1), ("--jobs", "1.5", 1)],
+)
+def test_a_number_that_cannot_be_is_a_usage_error(
+    option: str, number: str, least: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        run("direct", "--seed", "-1")
-    assert "'-1' is no seed; write a whole number, 0 or more" in capsys.readouterr().err
+        run("direct", option, number)
+    assert f"argument {option}: {number!r} is no whole number, {least} or more" in capsys.readouterr().err
 
 
 def test_one_key_does_not_go_to_two_hosts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import Commands
+from benchmarks.commands import Commands, seed
 
 
 def add(commands: Commands) -> None:
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     )
     emulate.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     emulate.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes any free one")
-    emulate.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the jitter")
+    emulate.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the jitter")
     emulate.add_argument(
         "--jitter",
         type=float,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.commands import Commands
+from benchmarks.commands import Commands, count, seed
 
 if TYPE_CHECKING:
     from benchmarks.loading.plan import Plan, WarmUp
@@ -24,18 +24,18 @@ def add(commands: Commands) -> None:
     parser.add_argument("--preset", metavar="P", help="hardwired (default) or between")
     parser.add_argument("--arrivals", choices=KINDS, help="how requests arrive (default: the scenario's)")
     parser.add_argument("--rate", metavar="R", help="requests a second; A:B for a ramp from A to B; stretches a trace")
-    parser.add_argument("--requests", type=int, metavar="N", help="how many (default: all there are; real time: 1,000)")
+    parser.add_argument("--requests", type=count, metavar="N", help="how many (default: all; real time: 1,000)")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="send when, and as long as, a trace says")
     parser.add_argument("--columns", metavar="C", help="of a trace: time=COL,input=COL,output=COL (default: Azure's)")
-    parser.add_argument("--users", type=int, metavar="N", help="a closed loop: N users, each waiting for its answer")
-    parser.add_argument("--seed", type=_seed, metavar="N", help="seed of the arrivals (default: the scenario's)")
+    parser.add_argument("--users", type=count, metavar="N", help="a closed loop: N users, each waiting for its answer")
+    parser.add_argument("--seed", type=seed, metavar="N", help="seed of the arrivals (default: the scenario's)")
     parser.add_argument(
         "--warm-up", default=WARM_UP, metavar="W", help=f"left out at the start: 10%% of the time, or 5s ({WARM_UP}%)"
     )
     parser.add_argument("--whole", action="store_true", help="ask for whole answers, not for streams")
     parser.add_argument("--real", action="store_true", help="real time, also where it could be virtual")
     parser.add_argument("--saturate", action="store_true", help="search for the highest rate that is sustained")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="targets side by side, in virtual time")
+    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="targets side by side, in virtual time")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write load.json and samples.jsonl there")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=_run)
@@ -70,9 +70,6 @@ def _plan(args: argparse.Namespace) -> Plan:
         arm_of(name)
     if len(set(names)) < len(names):
         raise BadInput(f"both targets are {args.target}; --against needs another one")
-    for option, number in (("requests", args.requests), ("users", args.users), ("jobs", args.jobs)):
-        if number is not None and number < 1:
-            raise BadInput(f"--{option} is {number}; it must be 1 or more")
     if args.columns is not None and args.trace is None:
         raise BadInput("--columns names the columns of a trace; give --trace too")
     if given := [name for name in ("arrivals", "users") if args.trace is not None and getattr(args, name) is not None]:
@@ -96,12 +93,6 @@ def _plan(args: argparse.Namespace) -> Plan:
         trace=args.trace and trace.read(args.trace, args.columns and trace.columns_of(args.columns)),
         users=args.users, whole=args.whole, real=args.real,
     )  # fmt: skip
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; write a whole number, 0 or more")
-    return int(text)
 
 
 def _rate(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import Commands
+from benchmarks.commands import Commands, own_hardware, table_form
 
 
 def add(commands: Commands) -> None:
@@ -17,12 +17,8 @@ def add(commands: Commands) -> None:
         "--hardware", nargs="+", default=["hc1"], metavar="ID", help="rows that serve the small model (default: hc1)"
     )
     published.add_argument("--outcomes", type=Path, metavar="FILE", help="a CSV of your own with the same columns")
-    published.add_argument(
-        "--file", action="append", default=[], type=Path, metavar="FILE", help="hardware of your own, a TOML file"
-    )
-    form = published.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print the figures as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    own_hardware(published)
+    table_form(published)
     published.set_defaults(run=_run)
 
 

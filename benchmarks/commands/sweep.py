@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.commands import Commands
+from benchmarks.commands import Commands, count, seed
 
 AXES = "speedup, price, repeat_share, rate, volume, engineering_rate, wrong_answer_usd, small_price, large_price"
 
@@ -23,10 +23,10 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--y", default="price=0.01:1:log", metavar="AXIS", help="up, likewise (default: %(default)s)")
     parser.add_argument(
-        "--requests", type=_count, metavar="N", help="requests at each point (default: every question, and its repeats)"
+        "--requests", type=count, metavar="N", help="requests at each point (default: every question, and its repeats)"
     )
-    parser.add_argument("--seed", type=_seed, metavar="N", help="seed of the traffic")
-    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="play so many points at once (default: 1)")
+    parser.add_argument("--seed", type=seed, metavar="N", help="seed of the traffic")
+    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="play so many points at once (default: 1)")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="processes here, or a Ray cluster")
     parser.add_argument(
         "--layer",
@@ -43,20 +43,6 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the map as JSON")
     parser.set_defaults(run=_run)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
-def _seed(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
 
 
 def _run(args: argparse.Namespace) -> int:

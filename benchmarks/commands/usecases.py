@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from benchmarks.commands import Commands
+from benchmarks.commands import Commands, own_hardware, table_form
 
 
 def add(commands: Commands) -> None:
@@ -20,12 +19,8 @@ def add(commands: Commands) -> None:
         "--assume", action="append", default=[], type=_assumption, metavar="NAME=VALUE",
         help="your own figure in place of an assumption, such as moderation.value_usd=0.2 (repeatable)",
     )  # fmt: skip
-    parser.add_argument(
-        "--file", action="append", default=[], type=Path, metavar="FILE", help="hardware of your own, a TOML file"
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print the figures as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    own_hardware(parser)
+    table_form(parser)
     parser.set_defaults(run=_run)
 
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from benchmarks.commands import Commands
+from benchmarks.commands import Commands, own_hardware, table_form
 
 
 def add(commands: Commands) -> None:
     """Add the sub-command."""
     votes = commands.add_parser("votes", help="what a majority of N samples of the direct model brings and costs")
-    votes.add_argument(
-        "--file", action="append", default=[], type=Path, metavar="FILE", help="hardware of your own, a TOML file"
-    )
-    form = votes.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print the figures as JSON")
-    form.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    own_hardware(votes)
+    table_form(votes)
     votes.set_defaults(run=_run)
 
 

@@ -163,9 +163,9 @@ def _story(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> list[
     lines = [f"{arm}: {_said(row)}", f"  {_scored(row)}"]
     if row["steps"] is None:
         lines.append("  steps not told")
+    where = " here" if row.get("scheduled_s") is None else ""  # else the time is virtual
     for step in row["steps"] or ():
         call = step["call"]
-        where = "" if call and call["timing"] == "emulated" else " here"
         parts = [f"{step['kind']} {step['outcome']}", f"{step['seconds'] * 1e3:.3f} ms{where}"]
         if call:
             took = "time not known" if call["seconds"] is None else f"{call['seconds']:.3f} s {call['timing']}"

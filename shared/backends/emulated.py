@@ -86,12 +86,8 @@ class EmulatedBackend:
         Raises `BackendUnavailable` beyond `in_flight`, `BackendRefused` beyond the context, `BadAnswer` where the inner
         answer has no token counts or took longer than the hardware would, and whatever the inner backend raises.
         """
-        arrived_s = now() if arrived_s is None else arrived_s
         with _Visit(self._servers) as visit:
-            call = await self._call(request, arrived_s)
-            if accepted:
-                await accepted(call.completion)
-            visit.end_s = call.start(await visit.seat())
+            call = await self._begun(visit, request, arrived_s, accepted)
             await sleep_until(call.end_s)
         return call.timed()
 
@@ -102,12 +98,8 @@ class EmulatedBackend:
 
         A reader that dawdles does not hold up the hardware: its server is free once the last token is made.
         """
-        arrived_s = now() if arrived_s is None else arrived_s
         with _Visit(self._servers) as visit:
-            call = await self._call(request, arrived_s)
-            if accepted:
-                await accepted(call.completion)
-            visit.end_s = call.start(await visit.seat())
+            call = await self._begun(visit, request, arrived_s, accepted)
             made = asyncio.get_running_loop().call_at(visit.end_s, visit.leave)
             try:
                 sent = tokens = 0
@@ -125,6 +117,16 @@ class EmulatedBackend:
     async def aclose(self) -> None:
         """Close the inner backend."""
         await self._inner.aclose()
+
+    async def _begun(
+        self, visit: _Visit, request: Request, arrived_s: float | None, accepted: Accepted | None
+    ) -> _Call:
+        """The request's call, once a server has taken it up."""
+        call = await self._call(request, now() if arrived_s is None else arrived_s)
+        if accepted:
+            await accepted(call.completion)
+        visit.end_s = call.start(await visit.seat())
+        return call
 
     async def _call(self, request: Request, arrived_s: float) -> _Call:
         """What the inner backend answers, within the hardware's context, and what it will take."""

@@ -12,99 +12,23 @@ import json
 import logging
 import math
 import traceback
-import uuid
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from shared.clock import wall
-from shared.contract import Answer, Completion, Message, Pipeline, Request
+from shared.contract import Answer, Pipeline, Request
 from shared.errors import BackendUnavailable, CrossoverError, DeadlineExceeded, InvalidRequest
 from shared.run import answer, stream
+from shared.serving.wire import MAX_BODY_BYTES, choice, error_body, finish_reason, head, parsed, usage
 from shared.steps import Background, Step
 
-MAX_BODY_BYTES: Final = 4 * 2**20
-
 _log: Final = logging.getLogger(__name__)
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    type: Literal["text"]
-    text: str
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part]
-
-    def message(self) -> Message:
-        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
-        return Message("system" if self.role == "developer" else self.role, text)
-
-
-class _StreamOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    include_usage: bool = False
-
-
-class ChatRequest(BaseModel):
-    """The part of OpenAI's request that is honoured. Fields with one allowed value are for clients that send it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: str
-    messages: list[_Message]
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
-    response_format: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
-    user: str | None = None
-    metadata: dict[str, str] | None = None
-    n: Literal[1] | None = None
-    logprobs: Literal[False] | None = None
-    tool_choice: Literal["auto"] | None = None
-    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
-    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
-
-    def request(self, deadline_s: float) -> Request:
-        """Ours. `user` and `metadata` become its scope, across which no answer is shared; `metadata.task` its task."""
-        limits = {limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None}
-        if len(limits) > 1:
-            raise _Refused("max_completion_tokens", "max_tokens and max_completion_tokens differ; send one of them")
-        limit: dict[str, Any] = {"max_tokens": limits.pop()} if limits else {}
-        scope = [("user", self.user)] if self.user is not None else []
-        scope += [(f"metadata.{key}", value) for key, value in (self.metadata or {}).items()]
-        return Request(
-            tuple(message.message() for message in self.messages),
-            task=(self.metadata or {}).get("task", ""),
-            scope=tuple(scope),
-            temperature=self.temperature,
-            top_p=self.top_p,
-            seed=self.seed,
-            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
-            response_format=None if self.response_format is None else json.dumps(self.response_format),
-            tools=None if self.tools is None else json.dumps(self.tools),
-            deadline_s=deadline_s,
-            **limit,
-        )
 
 
 def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> FastAPI:
@@ -137,7 +61,7 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> Fa
 
     @app.post("/v1/chat/completions", response_model=None)
     async def chat(http: HttpRequest) -> Response:
-        asked = _parse(await _body(http))
+        asked = parsed(await _body(http))
         if asked.model != name:
             raise HTTPException(404, f"there is no such model here; ask for {name!r}")
         request = asked.request(deadline_s)
@@ -188,19 +112,19 @@ class _Stream(_Whole):
                 await _error_response(error)(scope, receive, send)
                 return
             await send({"type": "http.response.start", "status": 200, "headers": _EVENT_STREAM})
-            head = {"id": _id(), "object": "chat.completion.chunk", "created": int(wall()), "model": self._name}
+            begin = head("chat.completion.chunk", self._name)
             delta: dict[str, str] = {"role": "assistant"}
             try:
                 while isinstance(item, str):
-                    await send(_event(head | _choice(delta | {"content": item})))
+                    await send(_event(begin | choice(delta | {"content": item})))
                     delta = {}
                     item = await anext(items)
             except Exception as error:
                 await send(_event(_described(error)[1]))
             else:
-                await send(_event(head | _choice({}, _finish_reason(item.completion))))
+                await send(_event(begin | choice({}, finish_reason(item.completion))))
                 if self._with_usage:
-                    await send(_event(head | {"choices": [], "usage": _usage(item.completion)}))
+                    await send(_event(begin | {"choices": [], "usage": usage(item.completion)}))
                 await send(_chunk(b"data: [DONE]\n\n"))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -241,25 +165,6 @@ async def _body(http: HttpRequest) -> bytes:
     return b"".join(chunks)
 
 
-def _parse(body: bytes) -> ChatRequest:
-    try:
-        return ChatRequest.model_validate_json(body)
-    except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(each) for each in wrong["loc"])[:80]
-    if wrong["type"] == "extra_forbidden":
-        raise _Refused(field, f"{field} cannot be honoured here; leave it out")
-    raise _Refused(field, f"{field or 'the body'}: {wrong['msg']}")
-
-
-class _Refused(InvalidRequest):
-    """A request that names the field which is wrong."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
 def _described(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, body and headers of an error. Of errors that are not ours only the type is told: they may quote."""
     if not isinstance(error, CrossoverError):
@@ -267,11 +172,11 @@ def _described(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
         _log.error("the pipeline raised %s in %s, line %s", type(error).__name__, place.name, place.lineno)
         return (
             500,
-            _error_body(f"the pipeline raised {type(error).__name__}; its log names the place", "server_error"),
+            error_body(f"the pipeline raised {type(error).__name__}; its log names the place", "server_error"),
             {},
         )
     if isinstance(error, InvalidRequest):
-        return 400, _error_body(str(error), "invalid_request_error", param=getattr(error, "field", None)), {}
+        return 400, error_body(str(error), "invalid_request_error", param=getattr(error, "field", None)), {}
     code = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)[1:]
     headers = _steps(error.steps)
     status = 504 if isinstance(error, DeadlineExceeded) else 502
@@ -279,7 +184,7 @@ def _described(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
         status = 503
         if error.retry_after_s is not None:
             headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    return status, _error_body(str(error), "server_error", code=code), headers
+    return status, error_body(str(error), "server_error", code=code), headers
 
 
 def _error_response(error: Exception) -> Response:
@@ -288,50 +193,21 @@ def _error_response(error: Exception) -> Response:
 
 
 def _error(status: int, message: str, kind: str) -> Response:
-    return JSONResponse(_error_body(message, kind), status)
-
-
-def _error_body(message: str, kind: str, *, code: str | None = None, param: str | None = None) -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return JSONResponse(error_body(message, kind), status)
 
 
 def _whole_body(given: Answer, name: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": given.text}
-    return {
-        "id": _id(),
-        "object": "chat.completion",
-        "created": int(wall()),
-        "model": name,
-        "choices": [{"index": 0, "message": message, "finish_reason": _finish_reason(given.completion)}],
-        "usage": _usage(given.completion),
+    return head("chat.completion", name) | {
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason(given.completion)}],
+        "usage": usage(given.completion),
     }
-
-
-def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
-
-
-def _finish_reason(completion: Completion) -> str | None:
-    """OpenAI's word; null where it is not known."""
-    return None if completion.finish_reason == "unknown" else completion.finish_reason
-
-
-def _usage(completion: Completion) -> dict[str, int] | None:
-    """OpenAI's usage; null where part of it is not known, which is not zero."""
-    asked, answered = completion.usage.input_tokens, completion.usage.output_tokens
-    if asked is None or answered is None:
-        return None
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
 
 
 def _steps(steps: Sequence[Step]) -> dict[str, str]:
     """A header with the steps until now, by kind and outcome: `cache=none;classify=ok;large=ok`."""
     told = ";".join(f"{step.kind}={step.outcome}" for step in steps if not step.after_answer)
     return {"x-crossover-steps": told} if told else {}
-
-
-def _id() -> str:
-    return f"chatcmpl-{uuid.uuid4().hex}"
 
 
 def _event(body: dict[str, Any]) -> dict[str, Any]:

@@ -13,19 +13,17 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import uuid
 from contextlib import aclosing
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import ValidationError
 
 from shared.backends.emulated import EmulatedBackend
-from shared.clock import now, wall
+from shared.clock import now
 from shared.contract import Completion, Request
 from shared.errors import BackendRefused, BackendUnavailable, CrossoverError, InvalidRequest, MissingRecording
-from shared.serving.app import MAX_BODY_BYTES, ChatRequest
+from shared.serving.wire import MAX_BODY_BYTES, choice, error_body, finish_reason, head, parsed, usage
 
 NO_DEADLINE_S: Final = 86_400.0
 """Hardware has no deadline of its own: its clients have."""
@@ -77,7 +75,7 @@ class EmulatorServer:
 
     async def _chat(self, http: web.Request) -> web.StreamResponse:
         arrived_s = now()
-        asked = _parsed(await http.read())
+        asked = parsed(await http.read())
         if asked.model not in self._names:
             message = f"the model {asked.model!r} does not exist here; ask for {self._names[0]!r}"
             return _error(404, message, "invalid_request_error", "model_not_found", "model")
@@ -92,8 +90,8 @@ class EmulatorServer:
 
         async def ready(completion: Completion) -> None:
             message = {"role": "assistant", "content": completion.text}
-            choice = {"index": 0, "message": message, "finish_reason": _finish_reason(completion)}
-            body = _head("chat.completion", model) | {"choices": [choice], "usage": _usage(completion)}
+            whole = {"index": 0, "message": message, "finish_reason": finish_reason(completion)}
+            body = head("chat.completion", model) | {"choices": [whole], "usage": usage(completion)}
             response.body = _encode(body).encode()
             await response.prepare(http)  # its head is held back until there is a body
 
@@ -106,7 +104,7 @@ class EmulatorServer:
         self, http: web.Request, request: Request, model: str, arrived_s: float, *, with_usage: bool
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers=_EVENTS)
-        head = _head("chat.completion.chunk", model)
+        begin = head("chat.completion.chunk", model)
         delta: dict[str, str] = {"role": "assistant"}
         sent: Sent = []
         length = 0
@@ -117,14 +115,14 @@ class EmulatorServer:
         async with aclosing(self._backend.stream(request, arrived_s=arrived_s, accepted=ready)) as items:
             async for item in items:
                 if isinstance(item, str):
-                    event = _event(head | _choice(delta | {"content": item}))
+                    event = _event(begin | choice(delta | {"content": item}))
                     delta, length = {}, length + len(item)
                     sent.append((now() - arrived_s, length))
                     await response.write(event)
                     continue
-                last = _event(head | _choice(delta, _finish_reason(item)))
+                last = _event(begin | choice(delta, finish_reason(item)))
                 if with_usage:
-                    last += _event(head | {"choices": [], "usage": _usage(item)})
+                    last += _event(begin | {"choices": [], "usage": usage(item)})
                 await response.write(last + b"data: [DONE]\n\n")
         await response.write_eof()
         self._note(sent)
@@ -171,42 +169,12 @@ def _refusal(error: CrossoverError) -> web.Response:
     return _error(500, str(error), "server_error", None)
 
 
-def _parsed(body: bytes) -> ChatRequest:
-    try:
-        return ChatRequest.model_validate_json(body)
-    except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(each) for each in wrong["loc"])[:80]
-    if wrong["type"] == "extra_forbidden":
-        raise InvalidRequest(f"{field} cannot be honoured here; leave it out")
-    raise InvalidRequest(f"{field or 'the body'}: {wrong['msg']}")
-
-
 def _error(status: int, message: str, kind: str, code: str | None, param: str | None = None) -> web.Response:
-    return _json({"error": {"message": message, "type": kind, "param": param, "code": code}}, status)
+    return _json(error_body(message, kind, code=code, param=param), status)
 
 
 def _json(body: object, status: int = 200) -> web.Response:
     return web.Response(body=_encode(body).encode(), status=status, content_type="application/json")
-
-
-def _head(kind: str, model: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(wall()), "model": model}
-
-
-def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
-
-
-def _finish_reason(completion: Completion) -> str | None:
-    """OpenAI's word; null where it is not known."""
-    return None if completion.finish_reason == "unknown" else completion.finish_reason
-
-
-def _usage(completion: Completion) -> dict[str, int]:
-    """OpenAI's usage; an emulated answer always has its counts."""
-    asked, made = completion.usage.input_tokens or 0, completion.usage.output_tokens or 0
-    return {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}
 
 
 def _event(body: dict[str, Any]) -> bytes:

@@ -29,9 +29,9 @@ from shared.clock import now
 from shared.contract import Backend, Completion, Usage
 from shared.errors import BadInput
 from shared.hardware.pace import pace
-from shared.serving.app import MAX_BODY_BYTES
 from shared.serving.emulator import EmulatorServer
 from shared.serving.serve import listen
+from shared.serving.wire import MAX_BODY_BYTES
 from tests.emulated_hardware import row
 from tests.fakes import ask
 
