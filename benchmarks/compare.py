@@ -144,10 +144,14 @@ async def open_arm(arm: Arm, scenario: Scenario, questions: Questions, scratch: 
 
 @dataclass(slots=True)
 class Asking:
-    """Both arms' rows as they come. `stopped` says why fewer were asked than wanted; `code` is the exit code."""
+    """Both arms' rows as they come, and in real time the seconds of a target that does nothing.
+
+    `stopped` says why fewer were asked than wanted; `code` is the exit code.
+    """
 
     rows: list[Row] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    null_s: list[float] = field(default_factory=list)
     stopped: str | None = None
     code: int = 0
 
@@ -189,6 +193,7 @@ def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget
         noise=after.noise,
         noise_reasons=after.noise_reasons,
         counterfactuals=after.counterfactuals,
+        null_s=asking.null_s,
         notes=[*_unmatched(scenario, questions), *after.notes],
     )
     document.write_report(out, report)
@@ -266,6 +271,8 @@ async def _in_turns(
                 except run.BudgetReached as reached:  # the other arm gets what this one was asked
                     asking.stopped = str(reached)
                     stream = stream[: len(asking.rows) // len(arms)]
+        if len(scenario.logs) < len(ARMS):  # else nothing is measured here
+            asking.null_s = await run.null_s(questions.stream, questions.workload)
     except asyncio.CancelledError:
         asking.stopped, asking.code = "interrupted", 130
 

@@ -7,23 +7,29 @@ answer at once; live models on this machine would slow each other down, so there
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from benchmarks.latency import driver
 from benchmarks.quality.score import score
 from benchmarks.rows import REFERENCE_FREE, Row, Score
 from benchmarks.scenario import Arm
 from benchmarks.targets.target import Reply, Target
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Item, Workload
-from shared.clock import now, sleep_until
+from direct_pipeline.pipeline import DirectPipeline
+from shared.backends.generated import GeneratedBackend
+from shared.clock import now
 from shared.contract import Request
 from shared.errors import BadInput
+from shared.run import answer
+from shared.steps import Background
 
+NULL: Final = 700
+"""Requests to the null target: its p99 needs 662."""
 ALIKE: Final = 3
 """Failures of one kind after which a system that has answered nothing is taken to be out of reach."""
 
@@ -73,19 +79,27 @@ async def arriving(
     """Ask one target each request when it is due, in seconds from now. `keep` gets each row as it comes."""
     begun = now()
 
-    async def one(asked: Asked, due: float) -> None:
+    async def send(place: int) -> driver.Reply:
+        asked, due = stream[place], due_s[place]
         late = now() - begun - due
         row = await ask(asked, workload.request(asked.item, deadline_s=deadline_s), target, workload)
         since = None if row.latency_s is None else late + row.latency_s
         keep(replace(row, scheduled_s=due, since_scheduled_s=since))
+        return driver.Reply()
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for asked, due in zip(stream, due_s, strict=True):
-                await sleep_until(begun + due)
-                group.create_task(one(asked, due))
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
+    await driver.open_loop(due_s, send, driver.Samples())
+
+
+async def null_s(stream: Sequence[Asked], workload: Workload) -> list[float]:
+    """Seconds that `NULL` requests take of a pipeline whose model answers at once: what the harness cannot see."""
+    background, pipeline = Background(), DirectPipeline(GeneratedBackend(1))
+    seconds = []
+    for place in range(NULL):
+        request = workload.request(stream[place % len(stream)].item)
+        begun = now()
+        await answer(pipeline, request, background)
+        seconds.append(now() - begun)
+    return seconds
 
 
 async def interleaved(

@@ -39,6 +39,12 @@ class Difference:
         """From a part of the report with `estimate`, `low` and `high`."""
         return cls(part["estimate"], part["low"], part["high"]) if part else cls(None)
 
+    def beyond(self, floor: float | None) -> Difference:
+        """The same, but for what lies below the floor of what measured it, which is not told apart from 0."""
+        if floor is None or self.estimate is None or abs(self.estimate) > floor:
+            return self
+        return Difference(self.estimate, -floor, floor)
+
     @property
     def side(self) -> Side:
         if self.estimate is None:

@@ -85,6 +85,13 @@ def test_tasks_that_agree_or_cannot_say_do_not_split() -> None:
     assert measure(undecided, {"a": migrate})["overall"] == "undecided"
 
 
+def test_what_lies_below_the_floor_is_not_told_apart() -> None:
+    assert Difference(-0.2e-3, -0.3e-3, -0.1e-3).beyond(0.5e-3).side == "alike"
+    assert Difference(-0.2, -0.3, -0.1).beyond(0.5e-3).side == "lower"
+    assert Difference(None).beyond(0.5e-3).side == "unknown"
+    assert Difference(-0.2e-3, -0.3e-3, -0.1e-3).beyond(None).side == "lower", "virtual time has no floor"
+
+
 edge = st.floats(-1, 1)
 
 

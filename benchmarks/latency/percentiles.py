@@ -56,6 +56,7 @@ def measure(arms: Mapping[Arm, Sequence[Row]], null_s: Sequence[float] = ()) -> 
             "breakdown": {arm: _breakdown(samples[arm] if seconds[arm] else ()) for arm in ARMS},
         },
         "floor": floor(null_s, 0.5),
+        "floor_p99": floor(null_s, 0.99),
     }
 
 

@@ -143,7 +143,7 @@ def _verdict(parts: Mapping[str, Any]) -> dict[str, Any]:
             whole,
             whole["word"] == "worse",
             verdict.Difference.of(spent["difference_usd"]),
-            verdict.Difference.of(tails and tails["p99"]["of_quantiles"]),
+            verdict.Difference.of(tails and tails["p99"]["of_quantiles"]).beyond(parts["latency"]["floor_p99"]),
             why,
         ),
         {
@@ -210,7 +210,8 @@ def _standing(
     timed_word = min(timed_as, key=order.index)
     words |= costs.standings(parts["cost"], paid=paid, timed=timed_word, judged=words["/quality"])
     words["/latency/difference"] = timed_word if parts["latency"]["difference"] else "unknown"
-    words["/latency/floor"] = "unknown" if parts["latency"]["floor"] is None else "measured"
+    for name in ("floor", "floor_p99"):
+        words[f"/latency/{name}"] = "unknown" if parts["latency"][name] is None else "measured"
     words["/verdict"] = words["/gates"] = timed_word
     words["/cost/stages"] = words["/quality"]
     for arm in ARMS:

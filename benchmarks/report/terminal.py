@@ -124,6 +124,8 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
                     f"{what} of {arm}: over {report['cost'][arm][count]} of {quality['requests']} requests; the others "
                     "failed and do not tell it."
                 )
+    if (floor := report["latency"]["floor"]) is not None:
+        notes.append(f"Floor: {seconds_text(floor)}, the p50 of a target that does nothing, measured in the same run.")
     notes += _assumed(provenance["hardware"])
     notes += _no_interval(report)
     for name, price in provenance["prices"].items():

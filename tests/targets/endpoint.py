@@ -75,19 +75,19 @@ def added(text: str) -> str:
 @contextmanager
 def serving(endpoint: Endpoint) -> Iterator[Endpoint]:
     """The endpoint on a free port of this machine."""
-    loop, ready = asyncio.new_event_loop(), threading.Event()
+    loop, ready, done = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     runner = web.AppRunner(endpoint.app, access_log=None, handler_cancellation=True, shutdown_timeout=0.01)
 
-    async def start() -> None:
+    async def serve() -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         ready.set()
+        await done.wait()  # an event, since `loop.stop` is lost on a loop that is just about to go on
+        await runner.cleanup()
 
     def run() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
+        loop.run_until_complete(serve())
         loop.close()
 
     thread = threading.Thread(target=run)
@@ -96,5 +96,5 @@ def serving(endpoint: Endpoint) -> Iterator[Endpoint]:
         assert ready.wait(10)
         yield endpoint
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(done.set)
         thread.join()
