@@ -50,8 +50,11 @@ def _quality(difference: Mapping[str, Any]) -> tuple[State, str]:
 
 def _p99(latency: Mapping[str, Any], limit_ms: float) -> tuple[State, str]:
     value, inside = latency["p99"], latency["intervals"]["p99"]
-    if value is None or inside is None:
+    if value is None:
         return "not measured", "there are too few timed answers for a p99, or none"
+    if inside is None:
+        few = "requests waited for one another, so there are too few for an interval; ask more of them"
+        return "not measured", f"{value * 1e3:.3g} ms, but {few}"
     low, high = inside[0] * 1e3, inside[1] * 1e3
     said = f"{value * 1e3:.3g} ms [{low:.3g}, {high:.3g}] for at most {limit_ms:g} ms"
     return ("passed" if high <= limit_ms else "failed" if low > limit_ms else "inconclusive"), said

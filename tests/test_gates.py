@@ -57,6 +57,14 @@ def test_a_cost_that_is_not_known_is_not_measured_and_says_what_is_missing() -> 
     assert told["why"] == "cost per decision is not known on both sides; legacy: its hours are not set"
 
 
+def test_a_p99_without_an_interval_passes_no_gate() -> None:
+    found = report(p99=(0.2, 0.1, 0.3))
+    found["latency"]["direct"]["intervals"]["p99"] = None
+    (told,) = measure(found, Gates(p99_ms=250))
+    assert told["state"] == "not measured"
+    assert "200 ms, but requests waited for one another" in told["why"]
+
+
 def test_an_inconclusive_gate_can_fail() -> None:
     gates = Gates(quality="not_worse", on_inconclusive="fail")
     assert exit_code(measure(report({"word": "inconclusive", "not_worse": False}), gates), gates) == 1

@@ -258,7 +258,8 @@ def _hardware(where: str, id_: str, entry: object) -> Hardware:
     if not isinstance(entry, dict):
         raise BadInput(f"{where} is no table; write the entry's id in brackets and its keys below")
     if wrong := next((key for key in entry if key not in FIGURES and key not in _Head.model_fields), None):
-        raise BadInput(f"{where} {wrong}: this key is unknown{_nearest(wrong, [*FIGURES, *_Head.model_fields])}")
+        near = _nearest(wrong, [*FIGURES, *_Head.model_fields]) or "; leave it out: docs/hardware.md shows an entry"
+        raise BadInput(f"{where} {wrong}: this key is unknown{near}")
     if absent := next((name for name in FIGURES if name not in entry), None):
         raise BadInput(f'{where} {absent} is missing; write {absent} = "unknown" if nobody has published it')
     try:
