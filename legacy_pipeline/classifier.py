@@ -42,7 +42,7 @@ class Waves(BaseModel):
     Rahimi and Recht, Random Features for Large-Scale Kernel Machines (2007): a Gaussian kernel's ridge regression.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     frequencies: tuple[tuple[float, ...], ...]
     phases: tuple[float, ...]
@@ -53,7 +53,7 @@ class Artefact(BaseModel):
     """What training leaves behind. `weights` is token -> [inverse document frequency, coefficient]; `topics` is
     word -> its place in a space of topics; `novelty` the sorted shares of unknown words in the validation questions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     schema_name: str
     small: str
@@ -119,7 +119,10 @@ class Classifier:
         return cls(artefact)
 
     def judge(self, request: Request) -> Complexity:
+        """Raises `BadInput` where the artefact gives no number: NaN is above no threshold, and would pass for easy."""
         gain, novelty = self.look(question(request))
+        if not math.isfinite(gain):
+            raise BadInput(f"the classifier's gain is {gain}; its artefact is broken: make it again")
         return Complexity(gain, novelty, gain > self.artefact.threshold)
 
     def gain(self, asked: Asked) -> float:

@@ -188,6 +188,17 @@ def test_an_artefact_of_another_shape_is_refused(name: str, value: object, artef
         Classifier.load(tmp_path / "a.json", small=SMALL, large=LARGE)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_gain_that_is_no_number_does_not_pass_for_easy(bad: float, artefact: Artefact, tmp_path: Path) -> None:
+    """NaN is above no threshold: without the check every question would go to the small model."""
+    broken = artefact.model_copy(update={"intercept": bad})
+    with pytest.raises(BadInput, match="its artefact is broken"):
+        asyncio.run(Cascade(Classifier(broken), Settings()).route(ask()))
+    (tmp_path / "a.json").write_text(json.dumps(broken.model_dump()))
+    with pytest.raises(BadInput, match="make it again"):
+        Classifier.load(tmp_path / "a.json", small=SMALL, large=LARGE)
+
+
 def test_too_little_to_learn_from_is_said() -> None:
     with pytest.raises(BadInput, match="too few"):
         train(outcomes(6), outcomes(6), small=SMALL, large=LARGE)
