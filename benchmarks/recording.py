@@ -6,21 +6,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
 
 from benchmarks import record
 from benchmarks.progress import Progress
 from benchmarks.quality import outcome
+from benchmarks.systems import known_kind
 from benchmarks.targets.builtin import open_backend, recording_path
-from benchmarks.workloads.workload import BUILTIN, PARTS, Part, Workload, load
+from benchmarks.workloads.workload import BUILTIN, PARTS, SAMPLED_AT, SAMPLED_SEED, Part, Workload, load
 from shared import clock
 from shared.backends.recorded import RecordingWriter, read_recording
 from shared.contract import Backend, Request
 from shared.errors import BadInput
-
-SAMPLED_AT: Final = 0.7
-"""Temperature of sampled answers: that of the majority votes in arXiv 2203.11171 (self-consistency)."""
-SAMPLED_SEED: Final = 7
 
 
 def run(
@@ -53,6 +49,10 @@ def run(
     place = place if ":" in place else f"local:{place}"
     if place.startswith("recorded:"):
         raise BadInput("a recording cannot be recorded; name a model: local:NAME, litellm:NAME or http:URL#MODEL")
+    try:
+        known_kind(place)
+    except ValueError as error:
+        raise BadInput(f"--model: {error}") from None
     if alone and not place.startswith("local:"):
         raise BadInput("nobody here can tell what else a remote model is doing; leave --alone out")
     if samples and part:

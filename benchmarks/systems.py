@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -40,14 +41,17 @@ PLACEHOLDERS: Final = ("input", "task", "id", "messages")
 ALONE: Final = '{{messages}} becomes a list, so it stands alone in the body: "{{messages}}"'
 REFERENCE: Final = re.compile(f"{VARIABLE.pattern}|{PLACEHOLDER.pattern}")
 NOT_SHOWN: Final = "(not shown)"
+SOURCE: Final = "Patterns of its Python files, relative to this file, for `crossover maintenance`."
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def _known_kind(text: str) -> str:
+def known_kind(text: str) -> str:
+    """The model place as it was written. Raises `ValueError` where it is none."""
     kind, _, name = text.partition(":")
     if kind not in KINDS or not name:
-        raise ValueError(f"{text!r} is no model; write recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL")
+        shown = "this" if "/" in text else repr(text)  # what was meant as a URL may hold a key
+        raise ValueError(f"{shown} is no model; write recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL")
     if kind == "recorded" and "/" in name:
         raise ValueError(
             f"a recording's name holds no `/`; `crossover record` writes recorded:{name.replace('/', '--')}"
@@ -108,6 +112,12 @@ def _body(body: JsonValue) -> JsonValue:
     return body
 
 
+def _variable_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("this is no name of an environment variable; name the one that holds the key, not the key")
+    return name
+
+
 def _header_name(name: str) -> str:
     if not HEADER_NAME.fullmatch(name):
         raise ValueError("this is no name of a header; write letters, digits and hyphens")
@@ -126,6 +136,13 @@ def _price_name(name: str) -> str:
     except BadInput as error:
         raise ValueError(f"{error}, or a table like {{ input = 0.15, output = 0.60 }}") from None
     return name
+
+
+def _pattern(text: str) -> str:
+    parts = Path(text).parts
+    if not parts or Path(text).is_absolute() or any("**" in part and part != "**" for part in parts):
+        raise ValueError("this is no pattern relative to this file's folder; write one like src/**/*.py")
+    return text
 
 
 class Strict(BaseModel):
@@ -156,8 +173,9 @@ PriceSpec = Annotated[
     Discriminator(_price_tag),
 ]
 """The name of a list price, or a table of one's own."""
-ModelPlace = Annotated[str, AfterValidator(_known_kind)]
+ModelPlace = Annotated[str, AfterValidator(known_kind)]
 Text = Annotated[str, Field(min_length=1)]
+Sources = Annotated[tuple[Annotated[Text, AfterValidator(_pattern)], ...], Field(description=SOURCE)]
 HARDWARE: Final = "The row of the hardware catalogue that gives the time of recorded answers."
 
 
@@ -207,7 +225,7 @@ class Http(Strict):
         default=None, description="The API's address up to and including its version: https://host/v1"
     )
     model: Text | None = None
-    api_key_env: Text | None = Field(
+    api_key_env: Annotated[Text, AfterValidator(_variable_name)] | None = Field(
         default=None, description=f"The environment variable that holds the key; default: {KEY_VARIABLE}, if it is set."
     )
     url: Annotated[str, AfterValidator(_url)] | None = None
@@ -220,6 +238,7 @@ class Http(Strict):
     )
     response: ResponsePaths | None = None
     price: PriceSpec | None = None
+    source: Sources = ()
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -264,6 +283,7 @@ class Python(Strict):
     )
     interpreter: Text | None = Field(default=None, description="The Python that has its packages; default: this one.")
     price: PriceSpec | None = None
+    source: Sources = ()
 
 
 class Log(Strict):
@@ -271,6 +291,7 @@ class Log(Strict):
 
     kind: Literal["log"]
     path: Text
+    source: Sources = ()
 
 
 AnyLegacy = Annotated[Legacy | Http | Python | Log, Field(discriminator="kind")]

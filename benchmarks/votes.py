@@ -17,10 +17,9 @@ from benchmarks.latency.quantiles import quantile
 from benchmarks.published.reach import on_hardware
 from benchmarks.quality.decision import decide
 from benchmarks.quality.score import score
-from benchmarks.recording import SAMPLED_AT, SAMPLED_SEED
 from benchmarks.table_text import Table
 from benchmarks.targets.builtin import recording_path
-from benchmarks.workloads.workload import BUILTIN, Item, Workload, load
+from benchmarks.workloads.workload import BUILTIN, SAMPLED_AT, SAMPLED_SEED, Item, Workload, load
 from shared import clock
 from shared.backends.emulated import EmulatedBackend
 from shared.backends.recorded import RecordedBackend, Recording, read_recording, recording_key

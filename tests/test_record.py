@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import record
+from benchmarks import record, recording
 from benchmarks.record import STRETCH, Agreement, LoadMeter, header, verify
+from benchmarks.workloads.workload import BUILTIN
 from shared import clock
 from shared.backends.recorded import RecordedBackend, Recording, RecordingWriter, read_recording, recording_key
 from shared.contract import Completion, Message, Request
@@ -193,3 +195,11 @@ def test_asking_again_counts_the_texts_that_agree(tmp_path: Path, load: list[flo
 
     assert clock.run(verify(REQUESTS, Same(), recording, 99, seed=1)) == Agreement(5, 4)
     assert clock.run(verify(REQUESTS, Same(), recording, 2, seed=1)).asked == 2
+
+
+@pytest.mark.parametrize("place", ["http:https://host/v1", "http:", "local:", "other:m", "http:https://u:p@host/v1#m"])
+def test_what_names_no_model_is_refused_before_a_file_is_made(place: str, tmp_path: Path) -> None:
+    shutil.copytree(BUILTIN, tmp_path / "w", ignore=shutil.ignore_patterns("recordings"))
+    with pytest.raises(BadInput, match=r"^--model: "):
+        recording.run(place, tmp_path / "w", "test")
+    assert not (tmp_path / "w" / "recordings").exists()

@@ -19,9 +19,11 @@ from typing import Any, Final
 from benchmarks.latency.driver import Reply, Send
 from benchmarks.latency.trace import Trace
 from benchmarks.scenario import ARMS, Arm, Scenario
+from benchmarks.systems import KEY_VARIABLE
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Workload
 from shared.backends.generated import GeneratedBackend
+from shared.backends.openai_dialect import split_url
 from shared.clock import now
 from shared.contract import Answer, Backend, Completion, Message, Request, Standing
 from shared.errors import BadInput, CrossoverError, DeadlineExceeded
@@ -51,13 +53,16 @@ class Opened:
 
 
 def arm_of(name: str) -> Arm | None:
-    """The arm that a target names, or None where it is a URL. Raises `BadInput` for what is neither."""
+    """The arm that a target names, or None where it is a URL. Raises `BadInput` for what is neither or holds a key."""
     for arm in ARMS:
         if name == arm:
             return arm
     url, hash_, model = name.partition("#")
     if not url.startswith(("http://", "https://")) or not hash_ or not model:
-        raise BadInput(f"target {name!r} is unknown; name legacy, direct or a URL and its model: http://host/v1#MODEL")
+        shown = "this target" if "/" in name else f"target {name!r}"  # what was meant as a URL may hold a key
+        raise BadInput(f"{shown} is unknown; name legacy, direct or a URL and its model: http://host/v1#MODEL")
+    if split_url(url)[1]:
+        raise BadInput(f"a target's URL holds a user or a password; put the key into {KEY_VARIABLE}")
     return None
 
 

@@ -13,7 +13,7 @@ from benchmarks.scenario import Arm, Scenario, key_of_hardware
 from benchmarks.systems import Direct, Legacy, OwnPrice, own_price
 from benchmarks.targets.target import Reply
 from benchmarks.workloads.traffic import Asked
-from benchmarks.workloads.workload import BUILTIN, Part
+from benchmarks.workloads.workload import BUILTIN, SAMPLED_AT, SAMPLED_SEED, Part
 from legacy_pipeline.classifier import Classifier
 from shared.clock import now
 from shared.contract import Answer, Backend, Identity, Pipeline, Request
@@ -291,7 +291,6 @@ def open_target(arm: Arm, scenario: Scenario, cache_directory: Path) -> BuiltinT
 
         backend, notes = _place(scenario, "call", part="samples" if chosen.votes > 1 else "test")
         if chosen.votes > 1:
-            from benchmarks.recording import SAMPLED_AT, SAMPLED_SEED
             from shared.backends.vote import VoteBackend
 
             backend = VoteBackend(backend, chosen.votes, temperature=SAMPLED_AT, seed=SAMPLED_SEED)

@@ -12,9 +12,8 @@ from typing import Final
 
 from benchmarks.quality import interval
 from benchmarks.quality.score import score
-from benchmarks.recording import SAMPLED_AT, SAMPLED_SEED
 from benchmarks.targets.builtin import recording_path
-from benchmarks.workloads.workload import BUILTIN, Item, Workload, load
+from benchmarks.workloads.workload import BUILTIN, SAMPLED_AT, SAMPLED_SEED, Item, Workload, load
 from shared.backends.recorded import Row, read_recording, recording_key
 from shared.errors import BadInput
 

@@ -32,6 +32,9 @@ PARTS: Final[Mapping[Part, frozenset[Split]]] = {
 """What is recorded together: all that anything may be fitted on, and all that is judged on."""
 
 BUILTIN = Path(__file__).parent / "builtin"
+SAMPLED_AT: Final = 0.7
+"""Temperature of sampled answers: that of the majority votes in arXiv 2203.11171 (self-consistency)."""
+SAMPLED_SEED: Final = 7
 
 
 class _Strict(BaseModel):

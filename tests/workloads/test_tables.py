@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.recording import SAMPLED_AT, SAMPLED_SEED
 from benchmarks.workloads.tables import tables
-from benchmarks.workloads.workload import Item, load
+from benchmarks.workloads.workload import SAMPLED_AT, SAMPLED_SEED, Item, load
 from shared.backends.recorded import Header, RecordedModel, RecordingWriter, recording_key
 from shared.contract import Completion, Request
 from shared.errors import BadInput
