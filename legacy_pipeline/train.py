@@ -201,7 +201,8 @@ def choose_threshold(
     """The threshold on the gain that sends most questions to the small model within the loss allowed.
 
     Returns threshold, share sent to the small model, and mean score lost against always large. Questions go to the
-    small model in the order of their predicted gain; the threshold lies halfway to the next one.
+    small model in the order of their predicted gain; the threshold lies halfway to the next one, or on the last that
+    goes where no number lies between the two.
     """
     order = sorted(range(len(predicted)), key=predicted.__getitem__)
     best, lost = 0, 0.0
@@ -215,7 +216,9 @@ def choose_threshold(
         return predicted[order[0]] - 1.0, 0.0, 0.0
     if best == len(order):
         return predicted[order[-1]] + 1.0, 1.0, best_lost
-    return (predicted[order[best - 1]] + predicted[order[best]]) / 2, best / len(order), best_lost
+    last, following = predicted[order[best - 1]], predicted[order[best]]
+    halfway = (last + following) / 2
+    return halfway if halfway < following else last, best / len(order), best_lost
 
 
 def calibration_error(predicted: Sequence[float], gains: Sequence[float], bins: int = 5) -> float:

@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.workloads.workload import load
@@ -207,6 +207,7 @@ def test_too_little_to_learn_from_is_said() -> None:
 gains = st.lists(st.tuples(st.floats(-1, 1), st.sampled_from([-1.0, 0.0, 0.5, 1.0])), min_size=1, max_size=40)
 
 
+@example(rows=[(0.0, -1.0), (0.0, -1.0), (0.0, 0.5), (1.0, 1.0), (0.9999999999999999, 1.0)], allowed=0.0)
 @given(rows=gains, allowed=st.sampled_from([0.0, 0.02, 0.1]))
 def test_the_threshold_keeps_its_target_and_no_other_sends_more_to_the_small_model(
     rows: list[tuple[float, float]], allowed: float
