@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--live", action="store_true", help="answer with the real local models, not their recordings")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes any free one")
+    serve.add_argument("--token-env", metavar="NAME", help="environment variable with the token that clients must send")
+    serve.add_argument("--cache", type=Path, metavar="DIR", help="where legacy keeps answers beyond the server's life")
     serve.set_defaults(run=_serve)
 
     init = commands.add_parser("init", help="write a scenario file to begin with")
@@ -250,7 +252,7 @@ def _serve(args: argparse.Namespace) -> int:
     chosen = scenario.load(
         file, preset=args.preset, small=args.small, direct=args.direct, large=args.large, live=args.live
     )
-    return serving.serve_arm(args.arm, chosen, args.host, args.port)
+    return serving.serve_arm(args.arm, chosen, args.host, args.port, cache=args.cache, token_env=args.token_env)
 
 
 def _init(args: argparse.Namespace) -> int:

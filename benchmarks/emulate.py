@@ -80,26 +80,30 @@ def told(backend: EmulatedBackend) -> list[str]:
     return lines
 
 
-def serve(hardware: Hardware, model: str, host: str, port: int, *, seed: int, jitter: float) -> int:
-    """Serve until interrupted. Raises `BadInput`."""
+def serve(
+    hardware: Hardware, model: str, host: str, port: int, *, seed: int, jitter: float, token_env: str | None = None
+) -> int:
+    """Serve until interrupted. `token_env` names the variable that holds the clients' token. Raises `BadInput`."""
     from shared.backends.emulated import EmulatedBackend
     from shared.serving.serve import listen
+    from shared.serving.token import read_token
 
+    token = None if token_env is None else read_token(token_env)
     backend = EmulatedBackend(open_inner(model), hardware, seed=seed, jitter=jitter)
-    with listen(host, port) as listening:
+    with listen(host, port, token) as listening:
         for line in told(backend):
             print(line)
         shown = f"[{host}]" if ":" in host else host
         print(f"serving {hardware.id} on http://{shown}:{listening.getsockname()[1]}/v1", flush=True)
         with suppress(KeyboardInterrupt):
-            asyncio.run(_until_interrupted(backend, listening))
+            asyncio.run(_until_interrupted(backend, listening, token))
     return 0
 
 
-async def _until_interrupted(backend: EmulatedBackend, listening: socket.socket) -> None:
+async def _until_interrupted(backend: EmulatedBackend, listening: socket.socket, token: str | None) -> None:
     from shared.serving.emulator import EmulatorServer
 
-    server = EmulatorServer(backend)
+    server = EmulatorServer(backend, token=token)
     await server.start(listening)
     try:
         await asyncio.Event().wait()

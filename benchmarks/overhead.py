@@ -21,6 +21,7 @@ from legacy_pipeline.classifier import question
 from shared.clock import spend
 from shared.contract import Backend, Completion, Identity, Pipeline, Request
 from shared.errors import BadInput
+from shared.files import SETTINGS_BYTES, contents
 
 if TYPE_CHECKING:
     from direct_pipeline.pipeline import DirectPipeline
@@ -102,7 +103,7 @@ class Profile(_Strict):
         """Read a profile; None: the one that comes with the project. Raises `BadInput` naming file and field."""
         path = file or DEFAULT
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(contents(path, SETTINGS_BYTES))
         except FileNotFoundError:
             raise BadInput(f"{path} is not there; make it with: crossover calibrate --out {path}") from None
         except OSError as error:

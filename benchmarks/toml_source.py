@@ -16,8 +16,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import BadInput
+from shared.files import contents
 
 Key = Sequence[str | int]
+
+MOST_BYTES: Final = 2**18
+"""The most that is read: to find the line of an error takes time that grows with the square of the file."""
 
 NEEDED: Final = {
     "model": "a table",
@@ -41,7 +45,7 @@ class TomlSource:
         if file:
             self._where, self.folder = str(file), file.parent
             try:
-                self._text = file.read_text(encoding="utf-8-sig")
+                self._text = contents(file, MOST_BYTES).decode("utf-8-sig")
                 tomllib.loads(self._text)
             except FileNotFoundError:
                 raise BadInput(f"{file} is missing; crossover init writes one to begin with") from None

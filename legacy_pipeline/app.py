@@ -38,8 +38,8 @@ def build(
     return LegacyPipeline(cache, classifier, small, large, settings)
 
 
-def create(pipeline: LegacyPipeline, deadline_s: float) -> FastAPI:
-    """The pipeline as an OpenAI-compatible server."""
+def create(pipeline: LegacyPipeline, deadline_s: float, token: str | None = None) -> FastAPI:
+    """The pipeline as an OpenAI-compatible server, which answers whoever has the token."""
     from shared.serving.app import create_app
 
-    return create_app(pipeline, name="legacy", deadline_s=deadline_s)
+    return create_app(pipeline, name="legacy", deadline_s=deadline_s, token=token)

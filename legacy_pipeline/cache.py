@@ -307,5 +307,5 @@ def _digest(value: str) -> str:
 def _raise_typed(error: Exception, what: str) -> NoReturn:
     if isinstance(error, CacheUnavailable):
         raise error
-    cause = str(error) or "it is locked"
+    cause = str(error) or "it is locked or read-only"  # diskcache takes the one for the other
     raise CacheUnavailable(f"the answer cache cannot be {what} ({cause}); see who holds its database") from error

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from legacy_pipeline.features import SURFACE, Asked, read
 from shared.contract import Identity, Request
 from shared.errors import BadInput
+from shared.files import SETTINGS_BYTES, contents
 
 SCHEMA: Final = "crossover-classifier/2"
 CLIP: Final = 3.0
@@ -159,7 +160,7 @@ def _unit(place: Vector) -> Vector:
 def load_artefact(path: Path) -> Artefact:
     """Raises `BadInput` where the file is missing or no artefact of this version."""
     try:
-        artefact = Artefact.model_validate(json.loads(path.read_bytes()))
+        artefact = Artefact.model_validate(json.loads(contents(path, SETTINGS_BYTES)))
     except FileNotFoundError:
         raise BadInput(f"{path} is missing; make it with: crossover classifier train") from None
     except OSError as error:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from shared.contract import Completion
 from shared.errors import BackendUnavailable, BadAnswer
 from shared.steps import Recorder
 
 Work = Callable[[Recorder], AsyncGenerator[str, None]]
+
+MOST_FAILURES: Final = 2
+"""Shared calls that may fail before who joined them fails as well: a model that is down is not waited for in turn."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,7 +54,9 @@ class SingleFlight:
 
         `work` is given a branch of the first one's recorder: its steps, and so its tokens, are recorded once. It must
         leave its answer in the branch's `completion`. Its failure reaches the first one only; of those who joined one
-        calls anew and the others join that call. When the last who waits leaves, the call is cancelled.
+        calls anew and the others join that call, whose failure is theirs too. When the first one leaves, who waits
+        stays, and whoever comes later calls anew: a call that hangs must not take them along. When the last who waits
+        leaves, the call is cancelled.
         """
         return step.own(self._share(key, step, work))
 
@@ -63,6 +69,7 @@ class SingleFlight:
             await asyncio.wait(set(self._tasks))
 
     async def _share(self, key: str, step: Recorder, work: Work) -> AsyncGenerator[str, None]:
+        failures = 0
         while flight := self._flights.get(key):
             flight.waiters += 1
             try:
@@ -72,6 +79,9 @@ class SingleFlight:
             if shared is not None:
                 yield step.reuse(shared)
                 return
+            failures += 1
+            if failures == MOST_FAILURES:
+                raise BackendUnavailable(f"{failures} calls shared with equal requests failed; ask again later")
 
         if self._closed:
             raise BackendUnavailable("the pipeline is closing; ask again later")
@@ -82,6 +92,8 @@ class SingleFlight:
                 yield piece
             step.completion = flight.result()
         finally:
+            if not flight.task.done():  # whoever comes now must not wait for what the first one gave up
+                self._remove(key, flight)
             await self._leave(key, flight)
 
     def _start(self, key: str, branch: Recorder, work: Work) -> _Flight:

@@ -1,10 +1,13 @@
-"""Writing files so that nobody ever sees half of one, and knowing them again by their hash."""
+"""Reading files within bounds, writing them so that nobody ever sees half of one, and knowing them by their hash."""
 
 from __future__ import annotations
 
+import errno
+import gzip
 import hashlib
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,27 @@ from typing import IO, Final
 from shared.errors import BadInput
 
 CHUNK_BYTES: Final = 1 << 20
+SETTINGS_BYTES: Final = 16 << 20
+"""The most of a file of settings, or of an artefact, that is read."""
+DATA_BYTES: Final = 512 << 20
+"""The most of a file of data that is read at once."""
+
+
+def contents(path: Path, most_bytes: int) -> bytes:
+    """All of a file, unpacked where its name ends in .gz.
+
+    Raises `BadInput` where that is more than `most_bytes`, and `OSError` where it cannot be read or unpacked.
+    """
+    chunks, size = [], 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                chunks.append(chunk)
+                if (size := size + len(chunk)) > most_bytes:
+                    raise BadInput(f"{path} holds more than {most_bytes:,} bytes; is it the right file?")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise OSError(errno.EIO, f"it is no whole gzip file: {error}") from None
+    return b"".join(chunks)
 
 
 @contextmanager

@@ -30,6 +30,9 @@ def add(commands: Commands) -> None:
     )
     emulate.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     emulate.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes any free one")
+    emulate.add_argument(
+        "--token-env", metavar="NAME", help="environment variable with the token that clients must send"
+    )
     emulate.add_argument("--seed", type=seed, default=0, metavar="N", help="seed of the jitter")
     emulate.add_argument(
         "--jitter",
@@ -53,4 +56,6 @@ def _run(args: argparse.Namespace) -> int:
         from benchmarks import golden
 
         return golden.self_test(hardware, as_json=args.json)
-    return emulate.serve(hardware, args.model, args.host, args.port, seed=args.seed, jitter=args.jitter)
+    return emulate.serve(
+        hardware, args.model, args.host, args.port, seed=args.seed, jitter=args.jitter, token_env=args.token_env
+    )

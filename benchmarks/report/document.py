@@ -16,10 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks import gates, verdict
+from benchmarks import gates, upkeep, verdict
 from benchmarks.cost import measure as costs
 from benchmarks.latency import percentiles
-from benchmarks.maintenance import surface
 from benchmarks.quality import paired
 from benchmarks.quality.attribution import Name
 from benchmarks.rows import Row, by_arm
@@ -29,7 +28,7 @@ from benchmarks.targets.target import Target
 from benchmarks.workloads.workload import Workload
 from shared.contract import Standing
 from shared.errors import BadInput
-from shared.files import replacing
+from shared.files import DATA_BYTES, contents, replacing
 from shared.steps import Step
 
 if TYPE_CHECKING:
@@ -72,8 +71,10 @@ def build(
     arms = by_arm(rows)
     hardware = {each.arm: each.hardware if isinstance(each, BuiltinTarget) else {} for each in targets}
     judged = paired.measure(arms, margin=scenario.quality.margin, noise=noise)
+    faults = upkeep.faults(scenario)
+    maintenance = upkeep.maintenance(scenario, faults)
     parts: dict[str, Any] = {
-        "maintenance": _maintenance(scenario),
+        "maintenance": maintenance,
         "quality": {
             **judged,
             "noise_reasons": dict(noise_reasons),
@@ -85,12 +86,13 @@ def build(
             arms,
             prices={each.arm: each.prices for each in targets},
             hardware=hardware,
-            settings=scenario.cost,
+            settings=upkeep.with_hours(scenario.cost, maintenance["drills"]),
             counterfactuals={str(name): each for name, each in counterfactuals.items()} or None,
             quality=judged["questions_like_these"]["difference"],
             margin=scenario.quality.margin,
             seed=scenario.seed,
         ),
+        "faults": faults,
     }
     report = {
         "schema": SCHEMA,
@@ -158,12 +160,6 @@ def _verdict(parts: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _maintenance(scenario: Scenario) -> dict[str, Any]:
-    """Counts of this repo's folders, and nothing for a system whose source is not here."""
-    counts = surface.measure()
-    return {arm: counts[arm] if scenario.arms[arm].kind == "builtin" else dict.fromkeys(counts[arm]) for arm in ARMS}
-
-
 def _standing(
     scenario: Scenario, targets: Sequence[Target], arms: Mapping[Any, Sequence[Row]], parts: Mapping[str, Any]
 ) -> dict[str, Standing]:
@@ -219,7 +215,11 @@ def _standing(
         words |= {
             f"/cost/by_task/{_token(task)}/{arm}_per_decision_usd": paid[arm] for task in parts["cost"]["by_task"]
         }
-    missing = [*_missing("/quality", parts["quality"]), *_missing("/cost", parts["cost"])]
+    if parts["faults"]:
+        words |= {f"/maintenance/{arm}/failure_modes": "recorded" for arm in ARMS}
+        words |= {"/maintenance/drills": "measured", "/faults": "recorded"}
+        words |= {f"/maintenance/drills/{name}": "assumed" for name in ("assumed", "hours_per_month")}
+    missing = [pointer for part in ("quality", "cost", "maintenance") for pointer in _missing(f"/{part}", parts[part])]
     return words | dict.fromkeys(missing, "unknown")
 
 
@@ -302,7 +302,7 @@ def _step_document(step: Step) -> dict[str, Any]:
 def read_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of a run, as documents. Raises `BadInput` naming the line that is none, or that there are none."""
     try:
-        lines = file.read_bytes().splitlines()
+        lines = contents(file, DATA_BYTES).splitlines()
     except OSError:
         raise BadInput(f"{file} is missing; name a directory that crossover compare wrote") from None
     rows: list[dict[str, Any]] = []

@@ -28,6 +28,7 @@ from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import Item, ScorerName, Task, Workload
 from shared.contract import ROLES, Completion, Identity, Message, Request, Usage, canonical_json
 from shared.errors import BadInput
+from shared.files import DATA_BYTES, contents
 from shared.pricing import Price
 
 FIELDS: Final = (
@@ -141,7 +142,7 @@ class Traffic:
 def read(path: Path) -> dict[str, Entry]:
     """Every line by its id, in the order of the file. Raises `BadInput` naming file, line, field and remedy."""
     try:
-        content = path.read_bytes()
+        content = contents(path, DATA_BYTES)
     except OSError as error:
         raise BadInput(f"log {path} cannot be read ({error.strerror}); check the path in the scenario file") from None
     entries: dict[str, Entry] = {}

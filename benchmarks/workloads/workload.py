@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.contract import Message, Request
 from shared.errors import BadInput
+from shared.files import DATA_BYTES, contents
 
 Split = Literal["train", "validation", "test"]
 ScorerName = Literal["label", "numeric", "short_answer", "json_fields", "grammar", "outcome"]
@@ -204,7 +205,7 @@ def _tasks(file: Path) -> tuple[bytes, dict[str, Task]]:
 
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return contents(file, DATA_BYTES)
     except FileNotFoundError:
         raise BadInput(f"{file} is missing; a workload is a folder with tasks.toml and *.jsonl") from None
     except OSError as error:

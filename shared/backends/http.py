@@ -17,7 +17,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from shared.backends.openai_dialect import Assembly, error_code, failure, fields, split_url
+from shared.backends.openai_dialect import Assembly, Namesake, error_code, failure, fields, split_url
 from shared.clock import now
 from shared.contract import Completion, Identity, Request
 from shared.errors import BackendError, BackendUnavailable, BadAnswer, BadInput
@@ -57,6 +57,7 @@ class HttpBackend:
             raise BadInput(f"connections is {connections}; it must be 1 or more")
         self._identity = Identity("http", model, address)
         self._name = f"{model} at {address}"
+        self._namesake = Namesake(model)
         self._key_variable = api_key_env
         self._url = URL(f"{address}/chat/completions")
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
@@ -86,7 +87,7 @@ class HttpBackend:
             raise self._unavailable(error) from None
         finally:
             response.close()
-        answer = Assembly(self._identity.model, self._name)
+        answer = self._assembly()
         answer.add(self._parsed(body), "message")
         return answer.complete(seconds=now() - begun)
 
@@ -94,7 +95,7 @@ class HttpBackend:
         """The answer as server-sent events. Raises a `BackendError`; closing it closes the connection."""
         begun, first_token_s = now(), None
         asked = {"stream": True, "stream_options": {"include_usage": True}}
-        answer = Assembly(self._identity.model, self._name)
+        answer = self._assembly()
         events, ended, size = ServerSentEvents(), False, 0
         response = await self._post(self._always | fields(request) | asked)
         try:
@@ -177,12 +178,15 @@ class HttpBackend:
         after = response.headers.get("Retry-After")
         return failure(self._name, response.status, code=code, retry_after=after, key_variable=self._key_variable)
 
+    def _assembly(self) -> Assembly:
+        return Assembly(self._identity.model, self._name, self._namesake)
+
     def _parsed(self, body: bytes) -> Any:
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
             what = "is no JSON" if body.strip() else "is empty"
-        raise Assembly(self._identity.model, self._name).bad(what)
+        raise self._assembly().bad(what)
 
     def _too_long(self, limit: int) -> BadAnswer:
         return BadAnswer(f"{self._name}: what came back is longer than {limit} bytes; check the endpoint")

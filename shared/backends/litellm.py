@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import AsyncGenerator, Iterator
 from functools import cache
 from importlib.metadata import version
 from typing import Any, ClassVar, Final
 
-from shared.backends.openai_dialect import Assembly, error_code, failure, fields, split_url
+from shared.backends.openai_dialect import Assembly, Namesake, error_code, failure, fields, split_url
 from shared.clock import now
 from shared.contract import Completion, Identity, Request, Usage
 from shared.errors import BackendError, BackendRefused, BackendUnavailable, BadInput
@@ -42,6 +43,7 @@ class LiteLLMBackend:
             raise BadInput(f"api_base of {model} holds credentials; put the key into its environment variable instead")
         self._identity = Identity("litellm", model, address or _own_address(model))
         self._name = f"{model} through litellm"
+        self._whole, self._streamed = Namesake(model), Namesake(model)  # litellm tells the name in two ways
         self._always: dict[str, Any] = {
             "model": model,
             "api_base": address or None,
@@ -67,8 +69,8 @@ class LiteLLMBackend:
         except Exception as error:
             raise self._typed(error) from None
         seconds = now() - begun
-        answer = Assembly(self._identity.model, self._name)
-        answer.add(body.model_dump(), "message")
+        answer = Assembly(self._identity.model, self._name, self._whole)
+        answer.add(_received(body), "message")
         if not answer.usage.input_tokens:
             answer.usage = Usage()
         return answer.complete(seconds=seconds)
@@ -77,14 +79,14 @@ class LiteLLMBackend:
         """The answer in pieces. Raises a `BackendError`; closing it closes the connection."""
         litellm, begun, first_token_s = self._library(), now(), None
         asked = {"stream": True, "stream_options": {"include_usage": True}}
-        answer = Assembly(self._identity.model, self._name)
+        answer = Assembly(self._identity.model, self._name, self._streamed)
         try:
             chunks = await litellm.acompletion(**self._always, **fields(request), **asked)
         except Exception as error:
             raise self._typed(error) from None
         try:
             async for chunk in chunks:
-                text = answer.add(chunk.model_dump(), "delta")
+                text = answer.add(_received(chunk), "delta")
                 if text:
                     first_token_s = now() - begun if first_token_s is None else first_token_s
                     yield text
@@ -138,7 +140,7 @@ class LiteLLMBackend:
             return BackendRefused(
                 f"{self._name} needs a key; put it into the environment variable {self._key_variable()}"
             )
-        return Assembly(self._identity.model, self._name).bad(f"could not be understood ({kind})")
+        return Assembly(self._identity.model, self._name, self._whole).bad(f"could not be understood ({kind})")
 
     def _key_variable(self) -> str:
         litellm, model = library(), self._identity.model
@@ -214,6 +216,12 @@ def _known(model: str) -> bool:
         return False
 
 
+def _received(body: Any) -> dict[str, Any]:
+    """A body or an event, under the name that the provider gave: litellm puts the one asked for in its place."""
+    fields: dict[str, Any] = body.model_dump()
+    return fields | {"model": getattr(body, "_hidden_params", {}).get("provider_response_model")}
+
+
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -229,8 +237,10 @@ def library() -> Any:
     litellm.suppress_debug_info = True
     setattr(litellm, "REPEATED_STREAMING_CHUNK_LIMIT", sys.maxsize)  # noqa: B010 - mypy takes it for unexported
     for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router"):
-        logging.getLogger(name).disabled = True
+        logging.getLogger(name).addFilter(lambda _: False)  # `disabled` is undone by whoever configures logging next
     logging.getLogger("openai").setLevel(logging.WARNING)
+    # it makes its coroutine in a thread, and leaves it there where the call is cancelled meanwhile
+    warnings.filterwarnings("ignore", "coroutine 'OpenAIChatCompletion", RuntimeWarning)
     _FOREIGN.update(litellm.in_memory_llm_clients_cache.cache_dict)
     return litellm
 

@@ -22,6 +22,8 @@ from shared.errors import BackendError, BackendRefused, BackendUnavailable, BadA
 
 MOST_TOKENS: Final = 10**12
 """The most that is believed of one answer."""
+MOST_CHARS: Final = 16 * 2**20
+"""The most text that is taken of one answer."""
 FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
     "length": "length",
@@ -66,18 +68,41 @@ def fields(request: Request) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
+class Namesake:
+    """Whether an endpoint's answers bear the name of the model that was asked for; kept for all of a backend's calls.
+
+    Endpoints answer to aliases under other names. One that has once repeated the name asked for (with or without
+    `provider/` in front) is no such endpoint: when it then answers under another name, another model answers.
+    """
+
+    asked: str
+    _repeated: bool = False
+
+    def fits(self, name: object) -> bool:
+        """False where this is another model's name. What is no name, or an empty one, says nothing."""
+        if not (isinstance(name, str) and name):
+            return True
+        same = name == self.asked or name.endswith(f"/{self.asked}") or self.asked.endswith(f"/{name}")
+        self._repeated |= same
+        return same or not self._repeated
+
+
+@dataclass(slots=True)
 class Assembly:
     """Builds one `Completion` from what a model sent, whole (`message`) or in pieces (`delta`).
 
-    `name` is how messages call the backend. Raises `BadAnswer` for anything that is no answer in text.
+    `name` is how messages call the backend. Raises `BadAnswer` for anything that is no answer in text, or another
+    model's.
     """
 
     model: str
     name: str
+    namesake: Namesake
     finish_reason: FinishReason | None = None
     usage: Usage = field(default_factory=Usage)
     _texts: list[str] = field(default_factory=list)
     _logprobs: list[float] = field(default_factory=list)
+    _chars: int = 0
 
     def add(self, payload: object, part: Literal["message", "delta"]) -> str:
         """Take in one body or event; returns its text, empty where it brought none."""
@@ -85,6 +110,8 @@ class Assembly:
             raise self.bad("is no JSON object")
         if payload.get("error"):
             raise self.bad(f"is an error{described(error_code(payload))}")
+        if not self.namesake.fits(payload.get("model")):
+            raise self.bad("is another model's than the one asked for", "see what answers there; if it may, restart")
         if payload.get("usage") is not None:
             self.usage = self._usage(payload["usage"])
         choices = payload.get("choices")
@@ -111,6 +138,9 @@ class Assembly:
         if not text.isascii():
             self._check_unicode(text)
         self._texts.append(text)
+        self._chars += len(text)
+        if self._chars > MOST_CHARS:
+            raise self.bad(f"is longer than {MOST_CHARS:,} characters", "ask for fewer tokens")
         return text
 
     def complete(self, *, seconds: float, first_token_s: float | None = None) -> Completion:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import zlib
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.contract import TEMPLATE_VERSION, Completion, FinishReason, Identity, Request, Usage, canonical_json
 from shared.errors import BadInput, MissingRecording
-from shared.files import replacing
+from shared.files import DATA_BYTES, contents, replacing
 
 SCHEMA: Final = "crossover-recording/1"
 STREAM_PIECES: Final = 4
@@ -294,11 +293,10 @@ def _parsed(kind: type[Entry], path: Path, number: int, line: bytes) -> Entry:
 
 def _content(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if path.suffix == ".gz" else raw
+        return contents(path, DATA_BYTES)
     except FileNotFoundError:
         raise BadInput(f"{path} is not there; make it with: crossover record") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise BadInput(f"{path} cannot be read ({error}); move it away and record again") from None
 
 

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from shared.errors import BadInput
+from shared.files import SETTINGS_BYTES, contents
 
 FigureStanding = Literal["vendor-claimed", "independent", "list price", "assumed", "unknown"]
 """Who says so: whoever sells it, somebody else who measured it, a published price, nobody (a stated guess), nobody."""
@@ -244,7 +245,7 @@ def _shipped() -> Mapping[str, Hardware]:
 
 def _read(file: Path) -> Mapping[str, Hardware]:
     try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        entries = tomllib.loads(contents(file, SETTINGS_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         raise BadInput(f"{file} is missing; docs/hardware.md shows what is in one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

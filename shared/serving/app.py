@@ -1,7 +1,9 @@
 """Serve a pipeline over an OpenAI-compatible API, so that any client can call it.
 
-`POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`. What this API cannot
-honour is refused by name, never ignored. A client that leaves stops its model. No prompt and no answer is logged.
+`POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`, and `GET /openapi.json`,
+which describes them (`openapi.py`). What this API cannot honour is refused by name, never ignored. A client that leaves
+stops its model. No prompt and no answer is logged. Who may ask is in `token.py`, how much in `wire.py`.
+
 Next: `serve.py` runs the app; `shared/run.py` is where a pipeline is consumed.
 """
 
@@ -12,28 +14,50 @@ import json
 import logging
 import math
 import traceback
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.contract import Answer, Pipeline, Request
 from shared.errors import BackendUnavailable, CrossoverError, DeadlineExceeded, InvalidRequest
 from shared.run import answer, stream
-from shared.serving.wire import MAX_BODY_BYTES, choice, error_body, finish_reason, head, parsed, usage
+from shared.serving.openapi import document
+from shared.serving.token import CHALLENGE, REFUSED, may_ask
+from shared.serving.wire import (
+    BODY_S,
+    MAX_BODY_BYTES,
+    NOT_JSON,
+    TOO_LONG,
+    TOO_SLOW,
+    choice,
+    error_body,
+    finish_reason,
+    head,
+    parsed,
+    usage,
+)
 from shared.steps import Background, Step
 
 _log: Final = logging.getLogger(__name__)
 
+ERRORS: Final = (400, 401, 404, 408, 413, 415, 500, 502, 503, 504)
+"""Every status of a failed answer."""
 
-def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> FastAPI:
-    """The pipeline as the one model `name`. Each answer may take `deadline_s` seconds. Shutdown closes the pipeline."""
+
+def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0, token: str | None = None) -> FastAPI:
+    """The pipeline as the one model `name`, for whoever has the token. Each answer may take `deadline_s` seconds.
+
+    Shutdown closes the pipeline.
+    """
     background = Background()
+    described = document(f"crossover: {name}", [name], ERRORS, token=token is not None)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +65,8 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> Fa
         await background.drain()
         await pipeline.aclose()
 
-    app = FastAPI(title=f"crossover: {name}", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app.add_middleware(_Guard, token=token)
 
     @app.exception_handler(CrossoverError)
     async def typed(_: HttpRequest, error: CrossoverError) -> Response:
@@ -49,7 +74,11 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> Fa
 
     @app.exception_handler(HTTPException)
     async def of_http(_: HttpRequest, error: HTTPException) -> Response:
-        return _error(error.status_code, error.detail, "invalid_request_error")
+        return _error(error.status_code, error.detail, error.headers)
+
+    @app.get("/openapi.json")
+    async def openapi() -> dict[str, Any]:
+        return described
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:
@@ -71,6 +100,22 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0) -> Fa
         return _Stream(pipeline, request, background, name, with_usage=with_usage)
 
     return app
+
+
+class _Guard:
+    """Answers whoever has no token, before anything of the request is read."""
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self._app, self._token = app, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answering = self._app
+        if scope["type"] == "http":
+            authorization = Headers(scope=scope).get("authorization")
+            if not may_ask(scope["path"], authorization, self._token):
+                body = error_body(REFUSED, "invalid_request_error", code="invalid_api_key")
+                answering = JSONResponse(body, 401, CHALLENGE)
+        await answering(scope, receive, send)
 
 
 class _Whole(Response):
@@ -157,12 +202,22 @@ async def _client_left(receive: Receive) -> None:
 
 
 async def _body(http: HttpRequest) -> bytes:
+    """The body, within its limits. What is refused here is not read on, so its connection ends."""
+    if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, NOT_JSON, _LAST)
     chunks, size = [], 0
-    async for chunk in http.stream():
-        chunks.append(chunk)
-        if (size := size + len(chunk)) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes; shorten the messages")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in http.stream():
+                chunks.append(chunk)
+                if (size := size + len(chunk)) > MAX_BODY_BYTES:
+                    raise HTTPException(413, TOO_LONG, _LAST)
+    except TimeoutError:
+        raise HTTPException(408, TOO_SLOW, _LAST) from None
     return b"".join(chunks)
+
+
+_LAST: Final = {"Connection": "close"}
 
 
 def _described(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -192,8 +247,8 @@ def _error_response(error: Exception) -> Response:
     return JSONResponse(body, status, headers)
 
 
-def _error(status: int, message: str, kind: str) -> Response:
-    return JSONResponse(error_body(message, kind), status)
+def _error(status: int, message: str, headers: Mapping[str, str] | None) -> Response:
+    return JSONResponse(error_body(message, "invalid_request_error"), status, headers)
 
 
 def _whole_body(given: Answer, name: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Serve an emulated backend as the hardware's own endpoint would: its one model, its limits, its timing.
 
-`POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`. Unlike in `app.py`,
+`POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`, and `GET /openapi.json`,
+which describes them. Unlike in `app.py`,
 where a pipeline is served, nothing stands between the backend and the wire: a full server is a 429 and is not tried
 again, an empty answer stays an empty 200. The list of models says in one sentence what this is (`emulated`), so that
 whoever times it can tell it from the hardware. It runs on aiohttp, whose parser is native code. Time counts from when a
@@ -10,20 +11,44 @@ prompt and no answer is logged.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from shared.backends.emulated import EmulatedBackend
 from shared.clock import now
 from shared.contract import Completion, Request
 from shared.errors import BackendRefused, BackendUnavailable, CrossoverError, InvalidRequest, MissingRecording
-from shared.serving.wire import MAX_BODY_BYTES, choice, error_body, finish_reason, head, parsed, usage
+from shared.serving.openapi import document
+from shared.serving.token import CHALLENGE, REFUSED, may_ask
+from shared.serving.wire import (
+    BODY_S,
+    MAX_BODY_BYTES,
+    NOT_JSON,
+    TOO_LONG,
+    TOO_SLOW,
+    choice,
+    error_body,
+    finish_reason,
+    head,
+    parsed,
+    usage,
+)
+
+ERRORS: Final = (400, 401, 404, 408, 413, 415, 429, 500)
+"""Every status of a failed answer."""
+UNREAD: Final = frozenset({408, 413, 415})
+"""Those of a body that is not read on, so that its connection ends."""
+
+LINGER_S: Final = 1.0
+"""Seconds in which a client may finish sending what is not read, so that it reads the refusal."""
 
 NO_DEADLINE_S: Final = 86_400.0
 """Hardware has no deadline of its own: its clients have."""
@@ -32,25 +57,40 @@ Sent = list[tuple[float, int]]
 """One answer as it left, write by write: (seconds since its request's head was in, characters of text until then)."""
 
 _log: Final = logging.getLogger(__name__)
+_protocol: Final = logging.getLogger(f"{__name__}.protocol")
+_protocol.addFilter(lambda _: False)
+"""Where aiohttp tells of heads that it cannot read. It quotes them, and they hold keys: nobody hears it."""
 _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _EVENTS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
 class EmulatorServer:
-    """The endpoint of one `EmulatedBackend`. `keep_sent` has it tell at `GET /debug/sent` when it sent what."""
+    """The endpoint of one `EmulatedBackend`, for whoever has the token.
 
-    def __init__(self, backend: EmulatedBackend, *, keep_sent: bool = False) -> None:
+    `keep_sent` has it tell at `GET /debug/sent` when it sent what.
+    """
+
+    def __init__(self, backend: EmulatedBackend, *, keep_sent: bool = False, token: str | None = None) -> None:
         self._backend = backend
         self._said = _said(backend)
         self._names = (backend.hardware.id, backend.hardware.model)
+        self._described = document(f"crossover: {backend.hardware.id}", self._names, ERRORS, token=token is not None)
         self._sent: list[Sent] | None = [] if keep_sent else None
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors])
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors, _guard(token)])
+        app.router.add_get("/openapi.json", self._describe)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         if keep_sent:
             app.router.add_get("/debug/sent", self._tell_sent)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_protocol,
+            handler_cancellation=True,
+            lingering_time=LINGER_S,
+            shutdown_timeout=1.0,
+        )
 
     async def start(self, listening: socket.socket) -> None:
         """Answer on this socket from now on."""
@@ -61,6 +101,9 @@ class EmulatorServer:
         """Stop: answers under way get a second."""
         await self._runner.cleanup()
         await self._backend.aclose()
+
+    async def _describe(self, _: web.Request) -> web.Response:
+        return _json(self._described)
 
     async def _health(self, _: web.Request) -> web.Response:
         return _json({"status": "ok"})
@@ -75,7 +118,7 @@ class EmulatorServer:
 
     async def _chat(self, http: web.Request) -> web.StreamResponse:
         arrived_s = now()
-        asked = parsed(await http.read())
+        asked = parsed(await _body(http))
         if asked.model not in self._names:
             message = f"the model {asked.model!r} does not exist here; ask for {self._names[0]!r}"
             return _error(404, message, "invalid_request_error", "model_not_found", "model")
@@ -140,6 +183,30 @@ def _said(backend: EmulatedBackend) -> str:
     return f"{hardware.id} is emulated ({pace}): no time was measured on the hardware, and {texts}"
 
 
+def _guard(token: str | None) -> Middleware:
+    """Refuses whoever has no token, before anything of the request is read."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if may_ask(request.path, request.headers.get("Authorization"), token):
+            return await handler(request)
+        return _error(401, REFUSED, "invalid_request_error", "invalid_api_key", headers=CHALLENGE)
+
+    return guarded
+
+
+async def _body(http: web.Request) -> bytes:
+    if http.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(reason=NOT_JSON)
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await http.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(reason=TOO_SLOW) from None
+    except web.HTTPRequestEntityTooLarge:
+        raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, 0, reason=TOO_LONG) from None
+
+
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error as OpenAI's API words it; what is not ours is told by its type alone, since it may quote."""
@@ -148,7 +215,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except CrossoverError as error:
         return _refusal(error)
     except web.HTTPException as error:
-        return _error(error.status, error.reason, "invalid_request_error", None)
+        kept = {name: text for name, text in error.headers.items() if name == "Allow"}
+        response = _error(error.status, error.reason, "invalid_request_error", None, headers=kept)
+        if error.status in UNREAD:
+            response.force_close()
+        return response
     except ConnectionResetError:
         raise  # the client has left
     except Exception as error:
@@ -169,12 +240,20 @@ def _refusal(error: CrossoverError) -> web.Response:
     return _error(500, str(error), "server_error", None)
 
 
-def _error(status: int, message: str, kind: str, code: str | None, param: str | None = None) -> web.Response:
-    return _json(error_body(message, kind, code=code, param=param), status)
+def _error(
+    status: int,
+    message: str,
+    kind: str,
+    code: str | None,
+    param: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    return _json(error_body(message, kind, code=code, param=param), status, headers)
 
 
-def _json(body: object, status: int = 200) -> web.Response:
-    return web.Response(body=_encode(body).encode(), status=status, content_type="application/json")
+def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(body=_encode(body).encode(), status=status, headers=headers, content_type="application/json")
 
 
 def _event(body: dict[str, Any]) -> bytes:

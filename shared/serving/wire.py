@@ -4,71 +4,114 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 
 from shared.clock import wall
 from shared.contract import Completion, Message, Request
 from shared.errors import InvalidRequest
 
 MAX_BODY_BYTES: Final = 4 * 2**20
+BODY_S: Final = 30.0
+"""Seconds that a client may take to send a body."""
+NOT_JSON: Final = "the body must be JSON; send the header `Content-Type: application/json`"
+"""Also keeps out the requests that a web page may send to a server on its visitor's machine without asking it."""
+TOO_LONG: Final = f"the body is longer than {MAX_BODY_BYTES} bytes; shorten the messages"
+TOO_SLOW: Final = f"the body did not come within {BODY_S:g} s; send it faster"
+MAX_TOKENS: Final = 2**20
+MAX_MESSAGES: Final = 2048
+MAX_PARTS: Final = 128
+MAX_TOOLS: Final = 128
+INT64: Final = 2**63
+"""The rest are OpenAI's own: 4 stops, 16 pairs of metadata of 64 and 512 characters, 128 tools."""
 
 
-class _Part(BaseModel):
+def _no(value: bool) -> bool:  # noqa: FBT001  # what pydantic calls; Literal[False] would take 0 for it
+    if value:
+        raise ValueError("must be false")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 5.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Key: TypeAlias = Annotated[str, Field(max_length=64)]
+Value: TypeAlias = Annotated[str, Field(max_length=512)]
+Stop: TypeAlias = Annotated[str, Field(max_length=1024)]
+Limit: TypeAlias = Annotated[int, Field(ge=1, le=MAX_TOKENS), BeforeValidator(_whole)]
+
+
+class _Strict(BaseModel):
+    """What a client sends. What is not known here is refused, and nothing is converted."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Part(_Strict):
+    """A piece of a message."""
 
     type: Literal["text"]
     text: str
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class AskedMessage(_Strict):
+    """One turn of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part]
+    content: str | Annotated[list[Part], Field(max_length=MAX_PARTS)]
 
     def message(self) -> Message:
         text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
         return Message("system" if self.role == "developer" else self.role, text)
 
 
-class _StreamOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class StreamOptions(_Strict):
+    """Whether a stream ends with its usage."""
 
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
-    """The part of OpenAI's request that is honoured. Fields with one allowed value are for clients that send it."""
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
+_BOTH: Final[JsonDict] = {"required": [*_LIMITS], "properties": {limit: {"type": "integer"} for limit in _LIMITS}}
 
-    model_config = ConfigDict(extra="forbid", strict=True)
 
-    model: str
-    messages: list[_Message]
+class ChatRequest(_Strict):
+    """The part of OpenAI's request that is honoured. Fields with one allowed value are for clients that send it.
+
+    The last message must be from the user.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"not": _BOTH})
+
+    model: Annotated[str, Field(max_length=256)]
+    messages: Annotated[list[AskedMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    stop: str | list[str] | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: Annotated[int, Field(ge=-INT64, lt=INT64), BeforeValidator(_whole)] | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
     response_format: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
-    user: str | None = None
-    metadata: dict[str, str] | None = None
-    n: Literal[1] | None = None
-    logprobs: Literal[False] | None = None
+    tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)] | None = None
+    user: Value | None = None
+    metadata: Annotated[dict[Key, Value], Field(max_length=16)] | None = None
+    n: Annotated[int, Field(ge=1, le=1), BeforeValidator(_whole)] | None = None
+    logprobs: Annotated[bool, AfterValidator(_no), Field(json_schema_extra={"const": False})] | None = None
     tool_choice: Literal["auto"] | None = None
     presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
     frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
 
     def request(self, deadline_s: float) -> Request:
         """Ours. `user` and `metadata` become its scope, across which no answer is shared; `metadata.task` its task."""
-        limits = {limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None}
+        limits = [limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None]
         if len(limits) > 1:
-            raise Refused("max_completion_tokens", "max_tokens and max_completion_tokens differ; send one of them")
+            raise Refused("max_completion_tokens", "max_tokens and max_completion_tokens say the same; send one")
         limit: dict[str, Any] = {"max_tokens": limits.pop()} if limits else {}
         scope = [("user", self.user)] if self.user is not None else []
         scope += [(f"metadata.{key}", value) for key, value in (self.metadata or {}).items()]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends import http
+from shared.backends import http, openai_dialect
 from shared.backends.http import HttpBackend, ServerSentEvents
-from shared.backends.openai_dialect import Assembly, error_code, retry_after_s
+from shared.backends.openai_dialect import Assembly, Namesake, error_code, retry_after_s
 from shared.clock import run as run_loop
 from shared.contract import Backend, Identity
 from shared.errors import BackendRefused, BadAnswer, BadInput
@@ -215,7 +215,31 @@ def test_data_of_several_lines_is_one_event() -> None:
 )
 def test_a_body_that_is_no_answer_is_a_bad_answer(payload: Any) -> None:
     with pytest.raises(BadAnswer, match=r"^m at h: what came back .*; "):
-        Assembly("m", "m at h").add(payload, "message")
+        Assembly("m", "m at h", Namesake("m")).add(payload, "message")
+
+
+def test_a_stream_without_end_is_cut_off_whoever_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_dialect, "MOST_CHARS", 10)
+    answer = Assembly("m", "m", Namesake("m"))
+    answer.add({"choices": [{"delta": {"content": "x" * 10}}]}, "delta")
+    with pytest.raises(BadAnswer, match="longer than 10 characters"):
+        answer.add({"choices": [{"delta": {"content": "x"}}]}, "delta")
+
+
+@pytest.mark.parametrize(
+    ("names", "fit"),
+    [
+        (["m", "m", None, ""], [True] * 4),
+        (["m-2026-01-01", "m-2026-02-02", "other"], [True] * 3),  # an alias is free to change
+        (["m", "other", "m", "other"], [True, False, True, False]),
+        (["m-2026-01-01", "m", "m-2026-01-01"], [True, True, False]),
+        (["provider/m", "m", "other/m", "m/other"], [True, True, True, False]),
+        (["m", 3, ["other"]], [True] * 3),
+    ],
+)
+def test_only_an_endpoint_that_repeats_the_name_is_held_to_it(names: list[Any], fit: list[bool]) -> None:
+    namesake = Namesake("m")
+    assert [namesake.fits(name) for name in names] == fit
 
 
 @pytest.mark.parametrize(
@@ -229,7 +253,7 @@ def test_a_body_that_is_no_answer_is_a_bad_answer(payload: Any) -> None:
     ],
 )
 def test_finish_reasons_are_mapped(reason: str | None, means: str) -> None:
-    answer = Assembly("m", "m")
+    answer = Assembly("m", "m", Namesake("m"))
     answer.add({"choices": [{"message": {"content": "x"}, "finish_reason": reason}]}, "message")
     assert answer.complete(seconds=0.1).finish_reason == means
 

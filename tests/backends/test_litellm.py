@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 
 import pytest
+import uvicorn
 
 from shared.backends.litellm import ADDRESSES, LiteLLMBackend, library, list_price
 from shared.contract import Backend, Identity, Message, Request
@@ -38,6 +40,15 @@ def test_the_library_is_imported_at_the_first_call_only() -> None:
 
 def test_the_library_can_be_imported_before_the_first_call() -> None:
     assert library() is sys.modules["litellm"]
+
+
+def test_whoever_configures_logging_later_hears_no_prompt(caplog: pytest.LogCaptureFixture) -> None:
+    """uvicorn does, and enables every logger that there is."""
+    library()
+    uvicorn.Config(lambda: None, log_level="critical")
+    for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router"):
+        logging.getLogger(name).error("a prompt")
+    assert "a prompt" not in caplog.text
 
 
 def test_the_identity_tells_addresses_apart() -> None:

@@ -327,6 +327,44 @@ def test_who_misses_the_call_finds_its_answer_in_the_cache(tmp_path: Path) -> No
     virtually(main())
 
 
+def test_equal_requests_to_a_model_that_is_down_do_not_wait_for_it_one_after_another() -> None:
+    async def main() -> None:
+        pipeline, background = Shared(Model(failures=dict.fromkeys(range(100), 0))), Background()
+        results = await asyncio.gather(
+            *(answer(pipeline, ask(), background) for _ in range(20)), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [BackendUnavailable] * 20
+        assert pipeline.model.calls == 2
+        assert clock.now() < 2 * CALL_S
+        shared = results[-1]
+        assert isinstance(shared, BackendUnavailable)
+        assert [(step.kind, step.outcome) for step in shared.steps] == [("share", "error")] * 2
+        assert "2 calls shared with equal requests failed" in str(shared)
+
+    virtually(main())
+
+
+def test_a_call_that_hangs_takes_nobody_along_who_comes_when_its_leader_has_given_up() -> None:
+    class HangsOnce(Model):
+        async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
+            if self.calls == 0:
+                self.calls += 1
+                await asyncio.Event().wait()
+            async for item in super().stream(request):
+                yield item
+
+    async def main() -> None:
+        pipeline, background = Shared(HangsOnce()), Background()
+        results = await asyncio.gather(
+            *(after(number * 0.3, answer(pipeline, ask(deadline_s=1.0), background)) for number in range(20)),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [DeadlineExceeded] * 4 + [Answer] * 16
+        assert pipeline.flights._flights == {}
+
+    virtually(main())
+
+
 arrivals = st.lists(
     st.tuples(
         st.integers(0, 60),  # when, in hundredths of a second

@@ -36,6 +36,7 @@ from shared.steps import Recorder
 from tests.fakes import HANG, Script, ScriptedBackend
 
 ASK: list[Any] = [{"role": "user", "content": "Is it on?"}]
+JSON = {"Content-Type": "application/json"}
 PIECES = [(0.0, "It"), (0.0, " is"), (0.0, " on — ✓")]
 
 
@@ -245,8 +246,9 @@ def test_every_field_reaches_the_pipeline() -> None:
         ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "1"}]}, "messages.0.role"),
         ({"messages": [{"role": "user", "content": "x", "name": "ann"}]}, "messages.0.name"),
         ({"max_tokens": 1, "max_completion_tokens": 2}, "max_completion_tokens"),
-        ({"temperature": 3.0}, None),  # the contract's own bound
-        ({"messages": []}, None),
+        ({"temperature": 3.0}, "temperature"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, None),  # the contract's own rule
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(extra: dict[str, Any], field: str | None) -> None:
@@ -278,7 +280,7 @@ def test_a_body_that_is_no_json_or_too_long_is_refused_unquoted(monkeypatch: pyt
     async def main() -> None:
         async with served(create(ScriptedBackend())) as url, aiohttp.ClientSession() as session:
             for body, status in ((b"{secret", 400), (b"[]", 400), (b"secret" * 1000, 413)):
-                response = await session.post(f"{url}/chat/completions", data=body)
+                response = await session.post(f"{url}/chat/completions", data=body, headers=JSON)
                 text = await response.text()
                 assert response.status == status
                 assert "secret" not in text

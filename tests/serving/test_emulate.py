@@ -36,6 +36,7 @@ from tests.emulated_hardware import row
 from tests.fakes import ask
 
 ASK: list[Any] = [{"role": "user", "content": "Is it on?"}]
+JSON = {"Content-Type": "application/json"}
 QUICK: dict[str, Any] = {"first_token_s": 0.002, "prompt_token_s": 0.0, "tok_s": 20_000.0}
 
 
@@ -183,8 +184,8 @@ def test_the_record_holds_each_write_with_its_time_and_text() -> None:
     [
         ({"model": "llama-70b"}, 404, "model_not_found", "'llama-70b' does not exist here; ask for 'chip'"),
         ({"messages": [{"role": "user", "content": "x" * 81}]}, 400, "context_length_exceeded", "has 21 tokens"),
-        ({"messages": []}, 400, None, "at least one Message"),
-        ({"max_tokens": 0}, 400, None, "max_tokens is 0"),
+        ({"messages": []}, 400, None, "at least 1 item"),
+        ({"max_tokens": 0}, 400, None, "greater than or equal to 1"),
         ({"logit_bias": {"1": 1}}, 400, None, "logit_bias cannot be honoured"),
         ({"temperature": "hot"}, 400, None, "temperature"),
     ],
@@ -282,10 +283,11 @@ def test_the_other_routes() -> None:
                 async with session.get(root + path) as response:
                     assert response.status == 404
                     assert (await response.json())["error"]["type"] == "invalid_request_error"
-            async with session.post(f"{url}/chat/completions", data=BytesIO(b"x" * (MAX_BODY_BYTES + 1))) as response:
+            long = BytesIO(b"x" * (MAX_BODY_BYTES + 1))
+            async with session.post(f"{url}/chat/completions", data=long, headers=JSON) as response:
                 assert response.status == 413
                 assert "error" in await response.json()
-            async with session.post(f"{url}/chat/completions", data=b"not json") as response:
+            async with session.post(f"{url}/chat/completions", data=b"not json", headers=JSON) as response:
                 assert response.status == 400
                 assert "the body: Invalid JSON" in (await response.json())["error"]["message"]
 
@@ -376,7 +378,7 @@ def test_the_command_serves_until_interrupted(tmp_path: Path) -> None:
             while not (line := process.stdout.readline()).startswith("serving mine on "):
                 assert line
             body = json.dumps({"model": "mine", "messages": ASK}).encode()
-            request = urllib.request.Request(line.split()[-1] + "/chat/completions", body)  # noqa: S310
+            request = urllib.request.Request(line.split()[-1] + "/chat/completions", body, JSON)  # noqa: S310
             with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
                 assert json.load(response)["choices"][0]["message"]["content"] == filler(5)
             process.send_signal(signal.SIGINT)
