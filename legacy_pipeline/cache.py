@@ -283,7 +283,9 @@ class AnswerCache:
                 sqlite_secure_delete=1,
             )
         except (sqlite3.Error, diskcache.Timeout, TypeError) as error:
-            self.unavailable = f"{path} cannot be used ({error}); unlock or remove it and start again"
+            self.unavailable = (
+                f"{path} cannot be used ({error}); unlock it, free some space or remove it, and start again"
+            )
             log.warning("answers are not cached: %s", self.unavailable)
             return None
 
@@ -308,4 +310,6 @@ def _raise_typed(error: Exception, what: str) -> NoReturn:
     if isinstance(error, CacheUnavailable):
         raise error
     cause = str(error) or "it is locked or read-only"  # diskcache takes the one for the other
-    raise CacheUnavailable(f"the answer cache cannot be {what} ({cause}); see who holds its database") from error
+    raise CacheUnavailable(
+        f"the answer cache cannot be {what} ({cause}); see who holds its database, or free some space"
+    ) from error
