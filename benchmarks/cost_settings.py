@@ -22,12 +22,16 @@ Number = Annotated[float, Field(strict=True)]
 
 
 class Range(_Strict):
-    """An uncertain number: the best guess and what it may lie between."""
+    """An uncertain number: the best guess and what it may lie between.
+
+    Ranges with the same `drawn_with` rest on one thing that is not sure: they are low together and high together.
+    """
 
     value: Number
     low: Number
     high: Number
     why: str = ""
+    drawn_with: str = ""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -119,6 +123,12 @@ class CostSettings(_Strict):
     )
     direct_engineering_hours_per_month: NonNegative | None = Field(
         default=None, description="Hours a month that keep the direct pipeline going. Unset: not known."
+    )
+    changes_per_month: Number = Field(
+        default=2.0,
+        gt=0,
+        description="Changes like the drills that a month brings. With crossover drills they make the hours of both "
+        "built-in pipelines, where an hourly rate is set and no hours are.",
     )
     cache_storage_usd_per_gb_month: NonNegative | None = Field(
         default=None, description="US dollars a month for a gigabyte that the cache is kept on. Unset: not counted."

@@ -41,7 +41,7 @@ class Draws:
         """
         if isinstance(given, float | int):
             return np.full(1 + DRAWS, float(given))
-        u = self._rng(name).random(1 + DRAWS)
+        u = self._rng(given.drawn_with or name).random(1 + DRAWS)
         u[0] = 0.5
         low, mid, high = given.low, given.value, given.high
         start, end, part = np.where(u < 0.5, low, mid), np.where(u < 0.5, mid, high), 2 * u % 1

@@ -36,6 +36,14 @@ def test_one_name_is_drawn_once_and_seeds_differ() -> None:
     assert not np.array_equal(Draws(1).of("a", given_), Draws(2).of("a", given_))
 
 
+def test_what_rests_on_one_thing_is_low_together_and_high_together() -> None:
+    one, other = (Range(value=v, low=v / 4, high=v * 9, drawn_with="rates") for v in (2.0, 3.0))
+    draws = Draws(3)
+    assert draws.of("b", other) / draws.of("a", one) == pytest.approx(np.full(2001, 1.5))
+    alone = draws.of("b", other.model_copy(update={"drawn_with": ""})) / draws.of("a", one)
+    assert np.ptp(alone) > 1
+
+
 def test_totals_are_the_sums_and_spread_like_the_ratio_estimator() -> None:
     rng = np.random.default_rng(3)
     weights = [1.0] * 400
