@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: compare dev test test-cache test-live lint format bench bench-million artefacts lock clean
+.PHONY: compare dev test test-cache test-drills test-faults test-live lint format bench bench-million artefacts lock clean
 
 compare: $(VENV)/.main
 	$(BIN)/crossover compare $(ARGS)
@@ -23,11 +23,20 @@ test-live: $(VENV)/.dev
 test-cache: $(VENV)/.dev
 	CROSSOVER_FUZZED_REQUESTS=1000000 $(BIN)/python -m pytest tests/legacy/test_cache.py tests/legacy/test_cache_field.py
 
+# Ten thousand seeded scenarios a pipeline, and two hundred killed servers: some minutes.
+test-faults: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/faults -m "not live" -n 2
+
+# Every change drill in both pipelines, and what each took.
+test-drills: $(VENV)/.dev
+	$(BIN)/crossover drills $(ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/crossover maintenance advisories --check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -15,6 +15,7 @@ from benchmarks import gates, run
 from benchmarks.afterwards import Afterwards, look, write_counterfactuals
 from benchmarks.budget import Budget, estimate
 from benchmarks.latency.arrivals import schedule
+from benchmarks.maintenance import surface
 from benchmarks.progress import Progress
 from benchmarks.quality import outcome
 from benchmarks.report import document, terminal
@@ -49,10 +50,12 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repe
 
 
 def check_arms(scenario: Scenario) -> None:
-    """Raises `BadInput` where a model cannot be had or an environment variable is missing. Asks nobody."""
+    """Raises `BadInput` where a model, an environment variable or the source of an arm is missing. Asks nobody."""
     for place in scenario.places.values():
         check_place(place, scenario.workload_folder)
     check_hardware(scenario)
+    for arm in ARMS:
+        surface.source_files(scenario, arm)
     if any(isinstance(chosen, Http) for chosen in scenario.arms.values()):
         from benchmarks.targets.http import check_environment
 

@@ -31,6 +31,7 @@ NEEDED: Final = {
     "float_": "a number",
     "bool_": "true or false",
     "list_": "a list",
+    "tuple_": "a list",
     "frozen_set_": "a list",
     "invalid-json-value": "a text, a number, true or false, a list or a table",
 }

@@ -11,7 +11,20 @@ from typing import TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
-NAMES = ("load", "where", "sweep", "usecases", "votes", "published", "hardware", "emulate", "calibrate")
+NAMES = (
+    "load",
+    "where",
+    "sweep",
+    "usecases",
+    "votes",
+    "published",
+    "hardware",
+    "emulate",
+    "calibrate",
+    "maintenance",
+    "drills",
+    "faults",
+)
 """In the order in which `--help` shows them."""
 
 

@@ -216,7 +216,7 @@ def _read(directory: Path) -> Told:
             others.setdefault(row["request"], {})[row["arm"]] = row
     whole = {number: found for number, found in others.items() if set(found) == set(WORDS)}
     try:
-        report = json.loads((directory / "report.json").read_bytes())
+        report = json.loads(contents(directory / "report.json", SETTINGS_BYTES))
         report["standing"], report["provenance"]["scenario"], report["provenance"]["prices"]
         if attribution := report["quality"]["attribution"]:
             attribution["cache"], attribution["reason"], [attribution["worst"][kind] for kind in KINDS]

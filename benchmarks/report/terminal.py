@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from benchmarks.report import cost_text, quality_text
+from benchmarks.report import cost_text, quality_text, upkeep_text
 
 Table = list[tuple[str, str, str, str]]
 ARMS: Final = ("legacy", "direct")
@@ -15,7 +15,7 @@ def table(report: Mapping[str, Any]) -> str:
     """One table, the notes that belong to it, and nothing that is not in `report`."""
     standing = report["standing"]
 
-    def row(name: str, pointer: str, show: Callable[[float], str]) -> tuple[str, str, str, str]:
+    def row(name: str, pointer: str, show: Callable[[Any], str]) -> tuple[str, str, str, str]:
         """`pointer` with {} for the arm."""
         values, words = [], []
         for arm in ARMS:
@@ -44,18 +44,20 @@ def table(report: Mapping[str, Any]) -> str:
         row("answered by the small model", "/cost/{}/small_share", _percent),
         row("model calls per answer", "/cost/{}/calls_per_answer", lambda calls: f"{calls:.3f}"),
         row("lines of code", "/maintenance/{}/lines", str),
-        row("knobs", "/maintenance/{}/knobs", str),
+        row("settings to choose", "/maintenance/{}/settings", lambda names: str(len(names))),
+        row("failure modes", "/maintenance/{}/failure_modes", lambda modes: str(sum(modes.values()))),
     ]
     parts = [
         [_headline(report), *_verdict(report)],
         _aligned(rows),
         quality_text.lines(report["quality"]),
         cost_text.lines(report),
+        upkeep_text.lines(report),
         _notes(report),
     ]
     if len(report["quality"]["by_task"]) > 1 and report["quality"]["right"]:
         parts.insert(2, _aligned(quality_text.by_task(report["quality"])))
-    return "\n\n".join("\n".join(part) for part in parts)
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def _verdict(report: Mapping[str, Any]) -> list[str]:

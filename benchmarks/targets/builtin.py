@@ -14,7 +14,6 @@ from benchmarks.systems import Direct, Legacy, OwnPrice, own_price
 from benchmarks.targets.target import Reply
 from benchmarks.workloads.traffic import Asked
 from benchmarks.workloads.workload import BUILTIN, SAMPLED_AT, SAMPLED_SEED, Part
-from legacy_pipeline.classifier import Classifier
 from shared.clock import now
 from shared.contract import Answer, Backend, Identity, Pipeline, Request
 from shared.errors import BadInput, CrossoverError, MissingRecording
@@ -25,6 +24,7 @@ from shared.steps import Background, Step
 if TYPE_CHECKING:
     from benchmarks.overhead import Profile
     from direct_pipeline.pipeline import DirectPipeline
+    from legacy_pipeline.classifier import Classifier
     from legacy_pipeline.pipeline import LegacyPipeline
     from shared.hardware.catalogue import Hardware
 
@@ -210,6 +210,8 @@ def open_classifier(
             f"make one from training recordings of both: crossover classifier train --small {small.model} "
             f"--large {large.model}{option}",
         )
+    from legacy_pipeline.classifier import Classifier
+
     try:
         return Classifier.load(file, small=small, large=large), ()
     except BadInput as refused:

@@ -269,8 +269,11 @@ def _items(
         name: Task(instruction="", scorer=scorer or "short_answer", labels=tuple(sorted(known)))
         for name, known in labels.items()
     }
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths.values())).hexdigest()[:16]
-    workload = LogWorkload(paths[first].name, tasks, tuple(items.values()), digest, messages)
+    digest = hashlib.sha256()
+    for path in paths.values():
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    workload = LogWorkload(paths[first].name, tasks, tuple(items.values()), digest.hexdigest()[:16], messages)
     for item in items.values():
         if item.reference is not None:
             try:
