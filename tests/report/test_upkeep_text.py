@@ -1,4 +1,4 @@
-"""The lines on maintenance and faults say what the report holds, at most ten of them, and nothing of what is not known."""
+"""The lines on maintenance and faults: what the report holds, at most ten, and nothing of what is not known."""
 
 from __future__ import annotations
 
