@@ -1,4 +1,4 @@
-"""The main job: the same stream of requests to both systems, one table, `report.json` and `requests.jsonl`."""
+"""The main job: the same requests to both systems, one table, `report.html`, `report.json` and `requests.jsonl`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from benchmarks.maintenance import surface
 from benchmarks.progress import Progress
 from benchmarks.quality import outcome
 from benchmarks.report import document, terminal
+from benchmarks.report.html import page
 from benchmarks.rows import Row
 from benchmarks.scenario import ARMS, Arm, Scenario
 from benchmarks.systems import Http, Legacy, Python, own_price
@@ -201,7 +202,9 @@ def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget
     )
     document.write_report(out, report)
     print(terminal.table(report))
-    print(f"\nreport: {out / 'report.json'}; one request's story: crossover explain {out} {paired[0].asked.number}")
+    made = page.write(out)
+    print(f"\nreport: {made}, its figures: {out / 'report.json'}")
+    print(f"one request's story: crossover explain {out} {paired[0].asked.number}")
     return asking.code or gates.exit_code(report["gates"], scenario.gates)
 
 

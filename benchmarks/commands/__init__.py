@@ -12,6 +12,8 @@ from typing import TypeAlias
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 NAMES = (
+    "report",
+    "diff",
     "load",
     "where",
     "sweep",

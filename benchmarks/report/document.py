@@ -326,7 +326,7 @@ def write_rows(directory: Path, rows: Sequence[Row]) -> None:
         for row in rows:
             file.write((json.dumps(row_document(row), ensure_ascii=False, allow_nan=False) + "\n").encode())
         file.flush()
-        for stale in ("report.json", COUNTERFACTUALS):
+        for stale in ("report.json", "report.html", COUNTERFACTUALS):
             (directory / stale).unlink(missing_ok=True)
 
 

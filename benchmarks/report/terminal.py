@@ -48,12 +48,12 @@ def table(report: Mapping[str, Any]) -> str:
         row("failure modes", "/maintenance/{}/failure_modes", lambda modes: str(sum(modes.values()))),
     ]
     parts = [
-        [_headline(report), *_verdict(report)],
+        [headline(report), *_verdict(report)],
         _aligned(rows),
         quality_text.lines(report["quality"]),
         cost_text.lines(report),
         upkeep_text.lines(report),
-        _notes(report),
+        notes(report),
     ]
     if len(report["quality"]["by_task"]) > 1 and report["quality"]["right"]:
         parts.insert(2, _aligned(quality_text.by_task(report["quality"])))
@@ -93,7 +93,7 @@ def _missing(report: Mapping[str, Any], arm: str, name: str) -> str:
     return "not known" if (unpriced or unshared) and name.startswith("cost") else "not measured"
 
 
-def _headline(report: Mapping[str, Any]) -> str:
+def headline(report: Mapping[str, Any]) -> str:
     quality, scenario = report["quality"], report["provenance"]["scenario"]
     kinds = [scenario[arm]["kind"] for arm in ARMS]
     workload = report["provenance"]["workload"]["name"]
@@ -112,7 +112,7 @@ def _headline(report: Mapping[str, Any]) -> str:
     )
 
 
-def _notes(report: Mapping[str, Any]) -> list[str]:
+def notes(report: Mapping[str, Any]) -> list[str]:
     provenance, quality = report["provenance"], report["quality"]
     notes = ["; ".join(_who(arm, provenance) for arm in ARMS) + "."]
     if stand_ins := provenance["scenario"]["stand_ins"]:
