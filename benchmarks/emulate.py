@@ -85,7 +85,7 @@ def serve(
 ) -> int:
     """Serve until interrupted. `token_env` names the variable that holds the clients' token. Raises `BadInput`."""
     from shared.backends.emulated import EmulatedBackend
-    from shared.serving.serve import listen
+    from shared.serving.serve import base_url, listen
     from shared.serving.token import read_token
 
     token = None if token_env is None else read_token(token_env)
@@ -93,8 +93,7 @@ def serve(
     with listen(host, port, token) as listening:
         for line in told(backend):
             print(line)
-        shown = f"[{host}]" if ":" in host else host
-        print(f"serving {hardware.id} on http://{shown}:{listening.getsockname()[1]}/v1", flush=True)
+        print(f"serving {hardware.id} on {base_url(host, listening)}", flush=True)
         with suppress(KeyboardInterrupt):
             asyncio.run(_until_interrupted(backend, listening, token))
     return 0

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from legacy_pipeline.paraphrase import Meaning, difference
 from legacy_pipeline.wording import unified
 from shared.errors import BadInput
+from shared.files import SETTINGS_BYTES, contents
 
 SCHEMA: Final = "crossover-likeness/1"
 ARTEFACT: Final = Path(__file__).with_name("artefacts") / "likeness.json"
@@ -69,7 +70,7 @@ class Likeness(BaseModel):
     def load(cls, path: Path = ARTEFACT) -> Likeness:
         """Raises `BadInput` where the file is missing or not of this form."""
         try:
-            found = cls.model_validate(json.loads(path.read_bytes()))
+            found = cls.model_validate(json.loads(contents(path, SETTINGS_BYTES)))
         except (OSError, ValueError, ValidationError) as error:
             raise BadInput(f"{path} cannot be used ({type(error).__name__}); make it: crossover cache train") from None
         if found.schema_name != SCHEMA or len(found.weights) != len(FEATURES):

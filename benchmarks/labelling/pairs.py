@@ -30,7 +30,7 @@ from benchmarks.quality.stratified import Differing, Frame
 from benchmarks.report.document import read_rows
 from shared.contract import canonical_json
 from shared.errors import BadInput
-from shared.files import sha256_of
+from shared.files import SETTINGS_BYTES, contents, sha256_of
 
 MARGIN: Final = 0.02
 READING: Final = re.compile(r"the right number|[-+.\de]+, not [-+.\de]+")
@@ -219,7 +219,7 @@ def _models(row: Mapping[str, Any]) -> set[str]:
 def _report(file: Path) -> _Report:
     """What the run's report says; nothing where the run left none. Raises `BadInput` for what is no report."""
     try:
-        return _Report.model_validate_json(file.read_bytes())
+        return _Report.model_validate_json(contents(file, SETTINGS_BYTES))
     except FileNotFoundError:
         return _Report(quality=_Quality(), provenance=_Provenance(models={}))
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shared.errors import BadInput
+from shared.files import DATA_BYTES, contents
 
 
 class Kept(NamedTuple):
@@ -25,7 +26,7 @@ class Kept(NamedTuple):
 def read(file: Path, expected: Mapping[str, Any]) -> Kept:
     """What is there; nothing where there is no file. Raises `BadInput` where its head says other than `expected`."""
     try:
-        lines = file.read_bytes().split(b"\n")
+        lines = contents(file, DATA_BYTES).split(b"\n")
     except FileNotFoundError:
         return Kept([], 0)
     except OSError as error:

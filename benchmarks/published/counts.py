@@ -7,12 +7,14 @@ own has the same columns.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import BadInput
+from shared.files import DATA_BYTES, contents
 
 SHIPPED: Final = Path(__file__).parent / "outcomes.csv"
 NAMES: Final = ("benchmark", "group", "small", "large")
@@ -61,8 +63,8 @@ def read(file: Path = SHIPPED, *, small: str = "", large: str = "") -> tuple[Gro
     Raises `BadInput` naming file, line and column; where no group is left, the models that there are.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            groups = _groups(file, csv.DictReader(lines, strict=True))
+        text = contents(file, DATA_BYTES).decode("utf-8-sig")
+        groups = _groups(file, csv.DictReader(io.StringIO(text, newline=""), strict=True))
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror}); name a CSV file of outcomes") from None
     except (UnicodeDecodeError, csv.Error) as error:

@@ -7,6 +7,7 @@ a JSON list of messages. Each pair goes through the shipped index and cache key:
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tempfile
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.contract import Message, Request
 from shared.errors import BadInput, CrossoverError
+from shared.files import DATA_BYTES, contents
 
 if TYPE_CHECKING:
     from legacy_pipeline.cache import AnswerCache
@@ -56,12 +58,12 @@ def read(file: Path) -> list[Pair]:
     """The pairs of a CSV file. Raises `BadInput` naming line and column."""
     csv.field_size_limit(1 << 24)  # prompts can be long
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.DictReader(opened, strict=True)
-            missing = {"a", "b", "same"} - set(reader.fieldnames or ())
-            if missing:
-                raise BadInput(f"{file} has no column {', '.join(sorted(missing))}; the first line must name a,b,same")
-            pairs = [_pair(row, f"{file} line {reader.line_num}") for row in reader]
+        text = contents(file, DATA_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        missing = {"a", "b", "same"} - set(reader.fieldnames or ())
+        if missing:
+            raise BadInput(f"{file} has no column {', '.join(sorted(missing))}; the first line must name a,b,same")
+        pairs = [_pair(row, f"{file} line {reader.line_num}") for row in reader]
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror}); name a CSV file with columns a,b,same") from None
     except (UnicodeDecodeError, csv.Error) as error:

@@ -5,7 +5,6 @@ Logistic regression by scikit-learn on standardised features; the scaling is fol
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.quality.cache_pairs import Pair, read
 from legacy_pipeline.likeness import ARTEFACT, FEATURES, SCHEMA, Likeness, features, is_open, left_over
 from shared.errors import BadInput
-from shared.files import replacing
+from shared.files import replacing, sha256_of
 
 if TYPE_CHECKING:
     from legacy_pipeline.semantic import Encoder
@@ -30,9 +29,7 @@ def run(file: Path | None) -> int:
     from legacy_pipeline.semantic import MiniLm
 
     file = file or TUNED_ON
-    likeness = fit(
-        read(file), MiniLm(), {"pairs": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()[:16]}
-    )
+    likeness = fit(read(file), MiniLm(), {"pairs": file.name, "sha256": sha256_of(file)[:16]})
     with replacing(ARTEFACT) as opened:
         opened.write((json.dumps(likeness.model_dump(), indent=1) + "\n").encode())
     print(f"trained on {likeness.made['open']} pairs of {likeness.made['of']} whose words leave it open: {ARTEFACT}")

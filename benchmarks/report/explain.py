@@ -13,6 +13,7 @@ from benchmarks.report.document import COUNTERFACTUALS, read_rows
 from benchmarks.report.terminal import nearest, seconds_text
 from benchmarks.rows import CALLS, HITS
 from shared.errors import BadInput
+from shared.files import SETTINGS_BYTES, contents
 
 WORDS: Final = {
     "no_cache": "legacy without its cache",

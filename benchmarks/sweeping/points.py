@@ -13,7 +13,7 @@ from typing import IO, Any, Final, Self
 
 from shared.contract import canonical_json
 from shared.errors import BadInput
-from shared.files import make_writable, replacing
+from shared.files import DATA_BYTES, contents, make_writable, replacing
 
 SCHEMA: Final = "crossover-sweep-points/1"
 FILE: Final = "points.jsonl"
@@ -40,7 +40,7 @@ class Points:
         self._file: IO[bytes] = self._path.open("ab")
 
     def _read(self, header: Mapping[str, Any]) -> None:
-        content = self._path.read_bytes()
+        content = contents(self._path, DATA_BYTES)
         whole = content[: content.rfind(b"\n") + 1]
         lines = [_parsed(line) for line in whole.splitlines()]
         if not lines or lines[0] is None or lines[0].get("schema") != SCHEMA:

@@ -320,7 +320,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
 
 def _cut_half_line(path: Path) -> bool:
     """Take away what an interrupted write left after the last whole line; False where nothing whole is left."""
-    content = path.read_bytes()
+    content = contents(path, DATA_BYTES)
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         _write(path, content[:whole])

@@ -2,7 +2,8 @@
 
 `POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`, and `GET /openapi.json`,
 which describes them (`openapi.py`). What this API cannot honour is refused by name, never ignored. A client that leaves
-stops its model. No prompt and no answer is logged. Who may ask is in `token.py`, how much in `wire.py`.
+stops its model, and so does one that has not read its stream by the deadline. No prompt and no answer is logged. Who
+may ask is in `token.py`, how much in `wire.py`.
 
 Next: `serve.py` runs the app; `shared/run.py` is where a pipeline is consumed.
 """
@@ -23,8 +24,9 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.clock import now
 from shared.contract import Answer, Pipeline, Request
 from shared.errors import BackendUnavailable, CrossoverError, DeadlineExceeded, InvalidRequest
 from shared.run import answer, stream
@@ -32,15 +34,18 @@ from shared.serving.openapi import document
 from shared.serving.token import CHALLENGE, REFUSED, may_ask
 from shared.serving.wire import (
     BODY_S,
+    HEADERS_TOO_LONG,
     MAX_BODY_BYTES,
-    NOT_JSON,
     TOO_LONG,
     TOO_SLOW,
     choice,
     error_body,
     finish_reason,
     head,
+    headers_too_long,
     parsed,
+    unknown_model,
+    unreadable,
     usage,
 )
 from shared.steps import Background, Step
@@ -65,7 +70,7 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0, token
         await background.drain()
         await pipeline.aclose()
 
-    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.add_middleware(_Guard, token=token)
 
     @app.exception_handler(CrossoverError)
@@ -73,8 +78,8 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0, token
         return _error_response(error)
 
     @app.exception_handler(HTTPException)
-    async def of_http(_: HttpRequest, error: HTTPException) -> Response:
-        return _error(error.status_code, error.detail, error.headers)
+    async def unread(_: HttpRequest, error: HTTPException) -> Response:
+        return _unread(error.status_code, error.detail, error.headers)
 
     @app.get("/openapi.json")
     async def openapi() -> dict[str, Any]:
@@ -92,7 +97,7 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0, token
     async def chat(http: HttpRequest) -> Response:
         asked = parsed(await _body(http))
         if asked.model != name:
-            raise HTTPException(404, f"there is no such model here; ask for {name!r}")
+            return JSONResponse(unknown_model(name), 404)
         request = asked.request(deadline_s)
         if not asked.stream:
             return _Whole(pipeline, request, background, name)
@@ -103,7 +108,7 @@ def create_app(pipeline: Pipeline, *, name: str, deadline_s: float = 30.0, token
 
 
 class _Guard:
-    """Answers whoever has no token, before anything of the request is read."""
+    """Answers whoever has no token, or sends too long a head, before anything of the body is read."""
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self._app, self._token = app, token
@@ -112,9 +117,10 @@ class _Guard:
         answering = self._app
         if scope["type"] == "http":
             authorization = Headers(scope=scope).get("authorization")
-            if not may_ask(scope["path"], authorization, self._token):
-                body = error_body(REFUSED, "invalid_request_error", code="invalid_api_key")
-                answering = JSONResponse(body, 401, CHALLENGE)
+            if headers_too_long(scope["headers"]):
+                answering = _unread(400, HEADERS_TOO_LONG)
+            elif not may_ask(scope["path"], authorization, self._token):
+                answering = _unread(401, REFUSED, CHALLENGE, code="invalid_api_key")
         await answering(scope, receive, send)
 
 
@@ -150,6 +156,7 @@ class _Stream(_Whole):
         self._with_usage = with_usage
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = _until(now() + self._ask[1].deadline_s, send)
         async with aclosing(stream(*self._ask)) as items:
             try:
                 item = await anext(items)
@@ -181,19 +188,32 @@ _EVENT_STREAM: Final = [
 ]
 
 
+def _until(end_s: float, send: Send) -> Send:
+    """Send as long as the client reads: one that keeps us waiting beyond `end_s` is taken for one that has left."""
+
+    async def bounded(message: Message) -> None:
+        try:
+            async with asyncio.timeout_at(end_s):
+                await send(message)
+        except TimeoutError:
+            raise asyncio.CancelledError from None
+
+    return bounded
+
+
 async def _while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, and stop it where the client leaves first."""
+    """Do the work, and stop it where the client leaves first. Work that takes the client for gone cancels itself."""
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_client_left(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
         leaving.cancel()
-        left = not working.done()
+        left = not working.done() or working.cancelled()
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
         if left:
-            _log.info("a client left before its answer was complete; its model was stopped")
+            _log.info("a client left, or read no further, before its answer was complete; its model was stopped")
 
 
 async def _client_left(receive: Receive) -> None:
@@ -202,22 +222,19 @@ async def _client_left(receive: Receive) -> None:
 
 
 async def _body(http: HttpRequest) -> bytes:
-    """The body, within its limits. What is refused here is not read on, so its connection ends."""
-    if http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415, NOT_JSON, _LAST)
+    """The body, within its limits."""
+    if why := unreadable(http.headers.get("content-type"), http.headers.getlist("content-encoding")):
+        raise HTTPException(415, why)
     chunks, size = [], 0
     try:
         async with asyncio.timeout(BODY_S):
             async for chunk in http.stream():
                 chunks.append(chunk)
                 if (size := size + len(chunk)) > MAX_BODY_BYTES:
-                    raise HTTPException(413, TOO_LONG, _LAST)
+                    raise HTTPException(413, TOO_LONG)
     except TimeoutError:
-        raise HTTPException(408, TOO_SLOW, _LAST) from None
+        raise HTTPException(408, TOO_SLOW) from None
     return b"".join(chunks)
-
-
-_LAST: Final = {"Connection": "close"}
 
 
 def _described(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
@@ -247,8 +264,12 @@ def _error_response(error: Exception) -> Response:
     return JSONResponse(body, status, headers)
 
 
-def _error(status: int, message: str, headers: Mapping[str, str] | None) -> Response:
-    return JSONResponse(error_body(message, "invalid_request_error"), status, headers)
+def _unread(
+    status: int, message: str, headers: Mapping[str, str] | None = None, *, code: str | None = None
+) -> Response:
+    """Refuses a request whose body is not read, or not to its end, so that its connection ends."""
+    body = error_body(message, "invalid_request_error", code=code)
+    return JSONResponse(body, status, {**(headers or {}), "Connection": "close"})
 
 
 def _whole_body(given: Answer, name: str) -> dict[str, Any]:

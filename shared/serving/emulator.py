@@ -1,12 +1,12 @@
 """Serve an emulated backend as the hardware's own endpoint would: its one model, its limits, its timing.
 
 `POST /v1/chat/completions` (whole or as server-sent events), `GET /v1/models`, `GET /healthz`, and `GET /openapi.json`,
-which describes them. Unlike in `app.py`,
-where a pipeline is served, nothing stands between the backend and the wire: a full server is a 429 and is not tried
-again, an empty answer stays an empty 200. The list of models says in one sentence what this is (`emulated`), so that
-whoever times it can tell it from the hardware. It runs on aiohttp, whose parser is native code. Time counts from when a
-request's head is in: reading and checking the rest is part of the time to first token, as it is on a real endpoint. No
-prompt and no answer is logged.
+which describes them. Unlike in `app.py`, where a pipeline is served, nothing stands between the backend and the wire: a
+full server is a 429 and is not tried again, an empty answer stays an empty 200. The list of models says in one sentence
+what this is (`emulated`), so that whoever times it can tell it from the hardware. It runs on aiohttp, whose parser is
+native code, and refuses more than 128 headers or one of more than 8190 bytes. Time counts from when a request's head is
+in: reading and checking the rest is part of the time to first token, as it is on a real endpoint. No prompt and no
+answer is logged.
 """
 
 from __future__ import annotations
@@ -30,22 +30,23 @@ from shared.serving.openapi import document
 from shared.serving.token import CHALLENGE, REFUSED, may_ask
 from shared.serving.wire import (
     BODY_S,
+    HEADERS_TOO_LONG,
     MAX_BODY_BYTES,
-    NOT_JSON,
     TOO_LONG,
     TOO_SLOW,
     choice,
     error_body,
     finish_reason,
     head,
+    headers_too_long,
     parsed,
+    unknown_model,
+    unreadable,
     usage,
 )
 
 ERRORS: Final = (400, 401, 404, 408, 413, 415, 429, 500)
 """Every status of a failed answer."""
-UNREAD: Final = frozenset({408, 413, 415})
-"""Those of a body that is not read on, so that its connection ends."""
 
 LINGER_S: Final = 1.0
 """Seconds in which a client may finish sending what is not read, so that it reads the refusal."""
@@ -77,9 +78,10 @@ class EmulatorServer:
         self._described = document(f"crossover: {backend.hardware.id}", self._names, ERRORS, token=token is not None)
         self._sent: list[Sent] | None = [] if keep_sent else None
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_errors, _guard(token)])
-        app.router.add_get("/openapi.json", self._describe)
-        app.router.add_get("/healthz", self._health)
-        app.router.add_get("/v1/models", self._models)
+        for path, tell in (
+            ("/openapi.json", self._describe), ("/healthz", self._health), ("/v1/models", self._models),
+        ):  # fmt: skip
+            app.router.add_get(path, tell, allow_head=False)
         app.router.add_post("/v1/chat/completions", self._chat)
         if keep_sent:
             app.router.add_get("/debug/sent", self._tell_sent)
@@ -88,6 +90,7 @@ class EmulatorServer:
             access_log=None,
             logger=_protocol,
             handler_cancellation=True,
+            auto_decompress=False,
             lingering_time=LINGER_S,
             shutdown_timeout=1.0,
         )
@@ -120,8 +123,7 @@ class EmulatorServer:
         arrived_s = now()
         asked = parsed(await _body(http))
         if asked.model not in self._names:
-            message = f"the model {asked.model!r} does not exist here; ask for {self._names[0]!r}"
-            return _error(404, message, "invalid_request_error", "model_not_found", "model")
+            return _json(unknown_model(self._names[0]), 404)
         request = asked.request(NO_DEADLINE_S)
         if not asked.stream:
             return await self._whole(http, request, asked.model, arrived_s)
@@ -184,20 +186,22 @@ def _said(backend: EmulatedBackend) -> str:
 
 
 def _guard(token: str | None) -> Middleware:
-    """Refuses whoever has no token, before anything of the request is read."""
+    """Refuses whoever has no token, or sends too long a head, before anything of the body is read."""
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if may_ask(request.path, request.headers.get("Authorization"), token):
-            return await handler(request)
-        return _error(401, REFUSED, "invalid_request_error", "invalid_api_key", headers=CHALLENGE)
+        if headers_too_long(request.raw_headers):
+            return _unread(400, HEADERS_TOO_LONG)
+        if not may_ask(request.path, request.headers.get("Authorization"), token):
+            return _unread(401, REFUSED, CHALLENGE, code="invalid_api_key")
+        return await handler(request)
 
     return guarded
 
 
 async def _body(http: web.Request) -> bytes:
-    if http.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(reason=NOT_JSON)
+    if why := unreadable(http.headers.get("Content-Type"), http.headers.getall("Content-Encoding", ())):
+        raise web.HTTPUnsupportedMediaType(reason=why)
     try:
         async with asyncio.timeout(BODY_S):
             return await http.read()
@@ -216,10 +220,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refusal(error)
     except web.HTTPException as error:
         kept = {name: text for name, text in error.headers.items() if name == "Allow"}
-        response = _error(error.status, error.reason, "invalid_request_error", None, headers=kept)
-        if error.status in UNREAD:
-            response.force_close()
-        return response
+        return _unread(error.status, error.reason, kept)
     except ConnectionResetError:
         raise  # the client has left
     except Exception as error:
@@ -240,20 +241,22 @@ def _refusal(error: CrossoverError) -> web.Response:
     return _error(500, str(error), "server_error", None)
 
 
-def _error(
-    status: int,
-    message: str,
-    kind: str,
-    code: str | None,
-    param: str | None = None,
-    *,
-    headers: Mapping[str, str] | None = None,
+def _error(status: int, message: str, kind: str, code: str | None, param: str | None = None) -> web.Response:
+    return _json(error_body(message, kind, code=code, param=param), status)
+
+
+def _unread(
+    status: int, message: str, headers: Mapping[str, str] | None = None, *, code: str | None = None
 ) -> web.Response:
-    return _json(error_body(message, kind, code=code, param=param), status, headers)
+    """Refuses a request whose body is not read, or not to its end, so that its connection ends."""
+    response = _error(status, message, "invalid_request_error", code)
+    response.headers.update(headers or {})
+    response.force_close()
+    return response
 
 
-def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=_encode(body).encode(), status=status, headers=headers, content_type="application/json")
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=_encode(body).encode(), status=status, content_type="application/json")
 
 
 def _event(body: dict[str, Any]) -> bytes:

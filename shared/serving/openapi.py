@@ -55,6 +55,32 @@ class ChatCompletion(_Sent):
     usage: Usage | None
 
 
+class Delta(_Sent):
+    """A piece of the model's turn: the first one says whose it is, the last one nothing."""
+
+    role: Literal["assistant"] = "assistant"
+    content: str = ""
+
+
+class ChoicePiece(_Sent):
+    """Why it ended stands in the last piece, where the model did say."""
+
+    index: Literal[0]
+    delta: Delta
+    finish_reason: Literal["stop", "length", "content_filter"] | None
+
+
+class ChatCompletionChunk(_Sent):
+    """A piece of a streamed answer. Only the one that ends it may have usage, and no choice, where it was asked for."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    choices: tuple[()] | tuple[ChoicePiece]
+    usage: Usage | None = None
+
+
 class Model(_Sent):
     """A model that can be asked."""
 
@@ -98,7 +124,7 @@ STATUSES: Final = {
     404: "there is no such model, or no such answer among the recorded ones",
     408: f"the body did not come within {BODY_S:g} s",
     413: f"the body is longer than {MAX_BODY_BYTES} bytes",
-    415: "the body is not application/json",
+    415: "the body is not application/json, or is compressed",
     429: "more requests are under way than this hardware takes",
     500: "the server is at fault",
     502: "a model refused, or answered with something that is no answer",
@@ -107,7 +133,24 @@ STATUSES: Final = {
 }
 """What each status of a failed answer says."""
 
-_SENT: Final = (ChatCompletion, ModelList, Health, ErrorBody)
+_PIECES: Final = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in (ChatCompletionChunk, ErrorBody)]
+_EVENT: Final = {
+    "type": "object",
+    "required": ["data"],
+    "properties": {
+        "data": {
+            "description": "a piece of the answer or, where it fails on the way, the error; in the end, `[DONE]`",
+            "type": "string",
+            "anyOf": [
+                {"contentMediaType": "application/json", "contentSchema": {"anyOf": _PIECES}},
+                {"const": "[DONE]"},
+            ],
+        }
+    },
+}
+"""One server-sent event."""
+
+_SENT: Final = (ChatCompletion, ChatCompletionChunk, ModelList, Health, ErrorBody)
 
 
 def document(title: str, models: Sequence[str], errors: Iterable[int], *, token: bool) -> dict[str, Any]:
@@ -117,9 +160,8 @@ def document(title: str, models: Sequence[str], errors: Iterable[int], *, token:
     schemas = models_json_schema(kinds, ref_template="#/components/schemas/{model}")[1]["$defs"]
     schemas["ChatRequest"]["properties"]["model"]["enum"] = list(models)
     failed = {str(status): _content(STATUSES[status], ErrorBody) for status in errors if token or status != 401}
-    event = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
     answered = _content("the answer, whole, or in pieces where `stream` is true", ChatCompletion)
-    answered["content"]["text/event-stream"] = {"itemSchema": event}
+    answered["content"]["text/event-stream"] = {"itemSchema": _EVENT}
     chat = {
         "operationId": "chat",
         "summary": "Answer a conversation",

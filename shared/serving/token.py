@@ -1,4 +1,5 @@
-"""Who may ask a server: whoever holds its token, or, without one, whoever is on this machine.
+"""Who may ask a server: whoever sends its token. One without a token answers whoever reaches it, and so may listen on
+loopback addresses only (`serve.listen`): it is open to every user and program of this machine.
 
 One token for all clients, sent as OpenAI's clients send their key. It tells nobody apart and bounds nobody's use; put a
 gateway in front for that. Encryption is a gateway's as well: over plain HTTP a token can be read on the way.

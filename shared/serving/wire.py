@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -13,17 +14,22 @@ from shared.clock import wall
 from shared.contract import Completion, Message, Request
 from shared.errors import InvalidRequest
 
+MAX_HEADERS_BYTES: Final = 2**16
+HEADERS_TOO_LONG: Final = f"the request's headers are longer than {MAX_HEADERS_BYTES} bytes; send less in them"
 MAX_BODY_BYTES: Final = 4 * 2**20
 BODY_S: Final = 30.0
 """Seconds that a client may take to send a body."""
 NOT_JSON: Final = "the body must be JSON; send the header `Content-Type: application/json`"
 """Also keeps out the requests that a web page may send to a server on its visitor's machine without asking it."""
+ENCODED: Final = "the body is compressed or otherwise encoded; send it as it is, without the header `Content-Encoding`"
 TOO_LONG: Final = f"the body is longer than {MAX_BODY_BYTES} bytes; shorten the messages"
 TOO_SLOW: Final = f"the body did not come within {BODY_S:g} s; send it faster"
 MAX_TOKENS: Final = 2**20
 MAX_MESSAGES: Final = 2048
 MAX_PARTS: Final = 128
 MAX_TOOLS: Final = 128
+MAX_TOOLS_CHARS: Final = 2**20
+MAX_FORMAT_CHARS: Final = 2**16
 INT64: Final = 2**63
 """The rest are OpenAI's own: 4 stops, 16 pairs of metadata of 64 and 512 characters, 128 tools."""
 
@@ -37,6 +43,17 @@ def _no(value: bool) -> bool:  # noqa: FBT001  # what pydantic calls; Literal[Fa
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 5.0 is a whole one."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _at_most(chars: int) -> AfterValidator:
+    """JSON of at most so many characters. No schema can say it: the field's description does."""
+
+    def check(value: Any) -> Any:
+        if len(json.dumps(value)) > chars:
+            raise ValueError(f"must be at most {chars} characters of JSON")
+        return value
+
+    return AfterValidator(check)
 
 
 Key: TypeAlias = Annotated[str, Field(max_length=64)]
@@ -87,7 +104,7 @@ class ChatRequest(_Strict):
 
     model_config = ConfigDict(json_schema_extra={"not": _BOTH})
 
-    model: Annotated[str, Field(max_length=256)]
+    model: str
     messages: Annotated[list[AskedMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -97,8 +114,12 @@ class ChatRequest(_Strict):
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=-INT64, lt=INT64), BeforeValidator(_whole)] | None = None
     stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
-    response_format: dict[str, Any] | None = None
-    tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS)] | None = None
+    response_format: Annotated[dict[str, Any], _at_most(MAX_FORMAT_CHARS)] | None = Field(
+        None, description=f"At most {MAX_FORMAT_CHARS} characters of JSON."
+    )
+    tools: Annotated[list[dict[str, Any]], Field(max_length=MAX_TOOLS), _at_most(MAX_TOOLS_CHARS)] | None = Field(
+        None, description=f"At most {MAX_TOOLS_CHARS} characters of JSON."
+    )
     user: Value | None = None
     metadata: Annotated[dict[Key, Value], Field(max_length=16)] | None = None
     n: Annotated[int, Field(ge=1, le=1), BeforeValidator(_whole)] | None = None
@@ -142,17 +163,35 @@ def parsed(body: bytes) -> ChatRequest:
     raise Refused(field, f"{field or 'the body'}: {wrong['msg']}")
 
 
+def headers_too_long(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether names and values together are longer than `MAX_HEADERS_BYTES`."""
+    return sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS_BYTES
+
+
+def unreadable(content_type: str | None, encodings: Sequence[str]) -> str | None:
+    """Why a body with these headers `Content-Type` and `Content-Encoding` is not read; None where it is."""
+    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
+        return NOT_JSON
+    return ENCODED if any(each.strip().lower() != "identity" for each in encodings) else None
+
+
 class Refused(InvalidRequest):
-    """A request that names the field which is wrong."""
+    """A request that is wrong, and which field of it, where it is one."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = field or None
 
 
 def error_body(message: str, kind: str, *, code: str | None = None, param: str | None = None) -> dict[str, Any]:
     """An error as OpenAI's API words it."""
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def unknown_model(name: str) -> dict[str, Any]:
+    """The error of a request for another model than the one `name` here."""
+    message = f"there is no such model here; ask for {name!r}"
+    return error_body(message, "invalid_request_error", code="model_not_found", param="model")
 
 
 def head(kind: str, model: str) -> dict[str, Any]:

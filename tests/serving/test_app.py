@@ -31,7 +31,7 @@ from shared.errors import (
 )
 from shared.serving import app as serving
 from shared.serving.app import create_app
-from shared.serving.serve import listen
+from shared.serving.serve import config, listen
 from shared.steps import Recorder
 from tests.fakes import HANG, Script, ScriptedBackend
 
@@ -95,7 +95,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 async def served(app: FastAPI) -> AsyncIterator[str]:
     """The base URL of the app on a free port; the server is shut down properly in the end."""
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="on"))
+        server = uvicorn.Server(config(app))
         task = asyncio.ensure_future(server.serve(sockets=[listening]))
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
@@ -268,8 +268,9 @@ def test_what_cannot_be_honoured_is_refused_by_name(extra: dict[str, Any], field
 def test_another_model_is_not_found() -> None:
     async def main() -> None:
         async with client_of(create(ScriptedBackend())) as client:
-            with pytest.raises(openai.NotFoundError, match="'direct'"):
+            with pytest.raises(openai.NotFoundError, match="'direct'") as caught:
                 await client.chat.completions.create(model="gpt-4o", messages=ASK)
+            assert (caught.value.param, caught.value.code) == ("model", "model_not_found")
 
     run(main)
 

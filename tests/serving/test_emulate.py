@@ -182,7 +182,7 @@ def test_the_record_holds_each_write_with_its_time_and_text() -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "code", "message"),
     [
-        ({"model": "llama-70b"}, 404, "model_not_found", "'llama-70b' does not exist here; ask for 'chip'"),
+        ({"model": "llama-70b"}, 404, "model_not_found", "there is no such model here; ask for 'chip'"),
         ({"messages": [{"role": "user", "content": "x" * 81}]}, 400, "context_length_exceeded", "has 21 tokens"),
         ({"messages": []}, 400, None, "at least 1 item"),
         ({"max_tokens": 0}, 400, None, "greater than or equal to 1"),

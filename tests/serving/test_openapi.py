@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from pydantic import BaseModel, ValidationError
 
 from direct_pipeline import app as direct
 from direct_pipeline.pipeline import DirectPipeline
@@ -26,7 +27,8 @@ from shared.backends.generated import GeneratedBackend
 from shared.serving import openapi
 from shared.serving.emulator import ERRORS as EMULATOR_ERRORS
 from shared.serving.emulator import EmulatorServer
-from shared.serving.serve import listen
+from shared.serving.openapi import ChatCompletionChunk, ErrorBody
+from shared.serving.serve import config, listen
 from tests.emulated_hardware import row
 from tests.fakes import ScriptedBackend
 
@@ -38,8 +40,7 @@ REFUSALS = [400, 401, 404, 405, 413, 415]
 @contextmanager
 def _pipeline(app: FastAPI) -> Iterator[str]:
     with listen("127.0.0.1", 0) as listening:
-        config = uvicorn.Config(app, http="h11", log_level="critical", ws="none", lifespan="on")
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -83,8 +84,9 @@ def serving_emulator(_: Path) -> Iterator[str]:
 
 def found(
     url: str, *, examples: int, change: Callable[[dict[str, Any]], None] = lambda _: None
-) -> tuple[list[str], int]:
-    """What all checks say of the server at `url`, held to its document after `change`, and how often they asked."""
+) -> tuple[list[str], int, int]:
+    """What all checks say of the server at `url`, held to its document after `change`; how much they asked, and how
+    many streams they got."""
     import httpx
     import schemathesis
     from schemathesis.config import SchemathesisConfig
@@ -92,7 +94,7 @@ def found(
 
     document = httpx.get(f"{url}/openapi.json").json()
     change(document)
-    config = SchemathesisConfig.from_dict(
+    settings = SchemathesisConfig.from_dict(
         {
             "seed": 7,
             "base-url": url,
@@ -102,22 +104,47 @@ def found(
             "checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}},
         }
     )
-    schema = schemathesis.openapi.from_dict(document, config=config)
-    schema.hook("map_case")(_ask_as_user)
-    failures, asked = [], 0
+    schema = schemathesis.openapi.from_dict(document, config=settings)
+    schema.hook("map_case")(_bent)
+    failures, asked, streams = [], 0, 0
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             asked += len(event.recorder.cases)
+            for sent in event.recorder.interactions.values():
+                if sent.response and sent.response.headers.get("content-type", [""])[0].startswith("text/event-stream"):
+                    streams += 1
+                    failures += _unlike_events(sent.response.content)
             checks = [check for those in event.recorder.checks.values() for check in those]
             failures += [f"{check.name}: {check.failure_info.failure}" for check in checks if check.failure_info]
         elif isinstance(event, events.NonFatalError | events.FatalError):
             failures.append(f"{type(event).__name__}: {vars(event)}")
-    return failures, asked
+    return failures, asked, streams
 
 
-def _ask_as_user(_: Any, case: Any) -> Any:
-    messages = case.body.get("messages") if isinstance(case.body, dict) else None
+def _unlike_events(content: bytes) -> list[str]:
+    """What is no event of the document: what schemathesis does not check. A stream is pieces, then its end."""
+    *events, end, rest = content.split(b"\n\n")
+    kinds = (ChatCompletionChunk, ErrorBody)
+    wrong = [str(event) for event in events if not any(_is(kind, event.removeprefix(b"data: ")) for kind in kinds)]
+    return wrong + ([] if (end, rest) == (b"data: [DONE]", b"") and events else [f"a stream ends with {end!r}"])
+
+
+def _is(kind: type[BaseModel], event: bytes) -> bool:
+    try:
+        kind.model_validate_json(event, strict=True, extra="forbid")
+    except ValidationError:
+        return False
+    return True
+
+
+def _bent(_: Any, case: Any) -> Any:
+    """Asked as a user, and to be streamed where that is left open and the number of messages is odd."""
+    if not isinstance(case.body, dict):
+        return case
+    messages = case.body.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
+    if case.body.get("stream") is None and isinstance(messages, list) and len(messages) % 2:
+        case.body["stream"] = True
     if isinstance(last, dict) and last.get("role") in ("system", "developer", "assistant"):
         last["role"] = "user"
     return case
@@ -126,9 +153,10 @@ def _ask_as_user(_: Any, case: Any) -> Any:
 @pytest.mark.parametrize("server", [serving_direct, serving_legacy, serving_emulator])
 def test_a_server_keeps_to_its_document(server: Any, tmp_path: Path) -> None:
     with server(tmp_path) as url:
-        failures, asked = found(url, examples=40)
+        failures, asked, streams = found(url, examples=40)
     assert failures == []
     assert asked > 250
+    assert streams > 20
 
 
 def _allow_more(document: dict[str, Any]) -> None:
@@ -153,7 +181,7 @@ def _tell_less(document: dict[str, Any]) -> None:
 )
 def test_a_document_that_is_not_kept_to_is_found_out(change: Any, check: str, tmp_path: Path) -> None:
     with serving_direct(tmp_path) as url:
-        failures, _ = found(url, examples=5, change=change)
+        failures, *_ = found(url, examples=5, change=change)
     assert check in {failure.partition(":")[0] for failure in failures}
 
 
