@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.commands import NAMES, count, seed
+from benchmarks.commands.examples import Parser
 
 MODEL_HELP = "recorded:NAME, local:NAME, litellm:NAME or http:URL#MODEL"
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="crossover", description="Two LLM inference pipelines behind one contract, compared on the same requests."
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -1,4 +1,7 @@
-"""The main job: the same requests to both systems, one table, `report.html`, `report.json` and `requests.jsonl`."""
+"""The main job: the same requests to both systems, one table, `report.html`, `report.json` and `requests.jsonl`.
+
+`measure` takes a scenario and returns the report, for use from Python; `compare` prints it and makes the page too.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import gates, run
 from benchmarks.afterwards import Afterwards, look, write_counterfactuals
@@ -42,12 +46,27 @@ def compare(scenario: Scenario, out: Path, *, max_usd: float | None = None, repe
     Raises `BadInput` before anything is asked where a model cannot be had or `out` cannot be written, and after it
     where one of the systems answered nothing.
     """
-    questions = asked_by(scenario)
-    check_arms(scenario)
-    check_tasks(scenario, questions)
-    budget = Budget(scenario, max_usd)
-    make_writable(out)
-    return _compare(scenario, questions, out, budget, repeats)
+    made = _measure(scenario, out, max_usd, repeats)
+    if made.report is None:
+        print(f"crossover: {made.nothing}", file=sys.stderr)
+        return made.code
+    print(terminal.table(made.report))
+    print(f"\nreport: {page.write(out)}, its figures: {out / 'report.json'}")
+    print(f"one request's story: crossover explain {out} {made.first}")
+    return made.code or gates.exit_code(made.report["gates"], scenario.gates)
+
+
+def measure(
+    scenario: Scenario, out: Path | None = None, *, max_usd: float | None = None, repeats: int = 1
+) -> dict[str, Any]:
+    """The report of a scenario, as `report.json` holds it. Nothing is printed; a run's files are written to `out`.
+
+    Raises `BadInput` as `compare` does, and `KeyboardInterrupt` where it was interrupted: `out` has what was answered.
+    """
+    made = _measure(scenario, out, max_usd, repeats)
+    if made.code or made.report is None:
+        raise KeyboardInterrupt
+    return made.report
 
 
 def check_arms(scenario: Scenario) -> None:
@@ -160,7 +179,23 @@ class Asking:
     code: int = 0
 
 
-def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget, repeats: int) -> int:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A report, or in `nothing` why there is none; the exit code; the number of the first request in the report."""
+
+    report: dict[str, Any] | None
+    nothing: str
+    code: int
+    first: int
+
+
+def _measure(scenario: Scenario, out: Path | None, max_usd: float | None, repeats: int) -> _Made:
+    questions = asked_by(scenario)
+    check_arms(scenario)
+    check_tasks(scenario, questions)
+    budget = Budget(scenario, max_usd)
+    if out:
+        make_writable(out)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crossover-") as scratch:
         asking = _ask_both(scenario, questions, out, budget, Path(scratch))
@@ -170,8 +205,7 @@ def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget
                 nothing = _nothing(arm, asking.rows, asking.stopped, out)
                 if not asking.code:
                     raise BadInput(nothing)
-                print(f"crossover: {nothing}", file=sys.stderr)
-                return asking.code
+                return _Made(None, nothing, asking.code, 0)
         after = Afterwards()
         if not asking.code:
             looking = look(
@@ -182,8 +216,6 @@ def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget
             after = clock.run(looking, virtual=scenario.virtual)
         if after.interrupted:
             asking.stopped, asking.code = after.interrupted, 130
-    if after.attribution:
-        write_counterfactuals(out, after.counterfactuals)
     report = document.build(
         scenario,
         questions.workload,
@@ -200,12 +232,11 @@ def _compare(scenario: Scenario, questions: Questions, out: Path, budget: Budget
         null_s=asking.null_s,
         notes=[*_unmatched(scenario, questions), *after.notes],
     )
-    document.write_report(out, report)
-    print(terminal.table(report))
-    made = page.write(out)
-    print(f"\nreport: {made}, its figures: {out / 'report.json'}")
-    print(f"one request's story: crossover explain {out} {paired[0].asked.number}")
-    return asking.code or gates.exit_code(report["gates"], scenario.gates)
+    if out:
+        if after.attribution:
+            write_counterfactuals(out, after.counterfactuals)
+        document.write_report(out, report)
+    return _Made(report, "", asking.code, paired[0].asked.number)
 
 
 def _order(scenario: Scenario) -> str:
@@ -214,8 +245,8 @@ def _order(scenario: Scenario) -> str:
     return "one arm after the other" if scenario.one_by_one else "interleaved"
 
 
-def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget: Budget, scratch: Path) -> Asking:
-    """Both arms' answers; whatever goes wrong, what was answered is kept."""
+def _ask_both(scenario: Scenario, questions: Questions, out: Path | None, budget: Budget, scratch: Path) -> Asking:
+    """Both arms' answers; whatever goes wrong, what was answered is kept in `out`."""
     asking = Asking()
     with Progress("requests", 2 * len(questions.stream)) as progress:
 
@@ -233,7 +264,7 @@ def _ask_both(scenario: Scenario, questions: Questions, out: Path, budget: Budge
                 clock.run(_in_turns(scenario, questions, scratch, asking, budget, keep))
         finally:
             asking.rows.sort(key=lambda row: row.asked.number)
-            if asking.rows:
+            if asking.rows and out:
                 document.write_rows(out, asking.rows)
     return asking
 
@@ -297,8 +328,9 @@ def _asked_of_both(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.asked.number in seen[0] & seen[1]]
 
 
-def _nothing(arm: Arm, rows: Sequence[Row], stopped: str | None, out: Path) -> str:
+def _nothing(arm: Arm, rows: Sequence[Row], stopped: str | None, out: Path | None) -> str:
     """Why there is no report: an arm answered nothing, and what it said instead."""
     errors = [row.error for row in rows if row.arm == arm and row.error]
     reason = stopped or (errors[0] if errors else "it was asked nothing")
-    return f"{arm} answered nothing of what both were asked, so there is no report ({reason}); see {out}"
+    where = f"; see {out}" if out else ""
+    return f"{arm} answered nothing of what both were asked, so there is no report ({reason}){where}"

@@ -1,13 +1,14 @@
-"""One line on a terminal that says how far long work is; nothing in a pipe or a file."""
+"""One line on a terminal that says how far long work is, at what rate and for how long yet; nothing in a pipe."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-REDRAW_S = 0.1
+REDRAW_S: Final = 0.1
+CELLS: Final = 20
 
 
 class Progress:
@@ -36,6 +37,14 @@ class Progress:
         self._done, now = done, time.monotonic()
         if self._shown and (now - self._drawn >= REDRAW_S or done == total):
             self._drawn = now
-            left_s = (now - self._begun) / max(1, done) * (total - done)
-            line = f"{self._what}: {done:,} of {total:,}, {left_s:,.0f} s left"
+            line = said(self._what, done, total, now - self._begun)
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def said(what: str, done: int, total: int, seconds: float) -> str:
+    """A bar, the count, the rate so far and the time left at that rate. A slow rate is told per minute."""
+    filled = CELLS * done // max(1, total)
+    rate = done / max(seconds, 1e-9)
+    pace = f"{rate:,.1f}/s" if rate >= 1 else f"{60 * rate:,.1f}/min"
+    left = f"{(total - done) / rate:,.0f} s left" if done else "time left not known"
+    return f"{what} [{'#' * filled}{'.' * (CELLS - filled)}] {done:,} of {total:,}, {pace}, {left}"

@@ -14,6 +14,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 NAMES = (
     "report",
     "diff",
+    "rerun",
     "load",
     "where",
     "sweep",

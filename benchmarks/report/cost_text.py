@@ -1,4 +1,4 @@
-"""The lines that say what a decision costs, what each stage is worth, and where the answer changes."""
+"""What a decision costs, what each stage is worth, and where the answer changes, as a terminal has room for it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 LEAST: Final = 1e-5
-UNITS: Final = {"usd": "${:.4f}", "seconds": "{:.3g} s of waiting", "wrong_answers": "{:.3g} wrong answers"}
+UNITS: Final = {"usd": "${:.4f}", "seconds": "{:.3g} s", "wrong_answers": "{:.3g} wrong answers"}
 STAGES: Final = ("cache", "classifier", "cascade")
 BREAK_EVENS: Final = {
-    "price": ("on cost", "a price of {} per Mtok", "${:.4g}"),
+    "price": ("on cost", "{} per Mtok", "${:.4g}"),
     "speed": ("on p99", "{} times its pace", "{:.3g}"),
     "hit_rate": ("on cost", "a hit rate of {}", "{:.1%}"),
     "volume": ("on cost", "{} requests a month", "{:,.0f}"),
@@ -19,27 +19,23 @@ ARMS: Final = ("legacy", "direct")
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
-    """What is known of the cost part, one statement a line; nothing that is not in `report`."""
-    cost = report["cost"]
-    lines = [f"Cost per 1,000 decisions: {'; '.join(_decision(arm, cost[arm]) for arm in ARMS)}.", _left_out(cost)]
-    told = [_stage(stage, cost["stages"][stage]) for stage in STAGES]
-    if stages := [each for each in told if each]:
-        lines.append(f"Stages of legacy, per 1,000 requests on this traffic: {'; '.join(stages)}.")
-    lines += _break_evens(cost["break_even"])
-    claim = cost["vendor_claim"]
+    """What a decision costs, then where direct wins; nothing that is not in `report`."""
+    cost, claim, forecast = report["cost"], report["cost"]["vendor_claim"], report["cost"]["forecast"]
+    said = [f"Cost per 1,000 decisions: {'; '.join(_decision(arm, cost[arm]) for arm in ARMS)}.", _left_out(cost)]
     if claim and claim["per_decision_usd"] is not None:
-        ratio = claim["ratio"]["value"]
-        beside = "" if ratio is None else f", {ratio:.3g} times legacy's"
-        lines.append(
-            f"At ${claim['input_usd_per_mtok']:g} in and ${claim['output_usd_per_mtok']:g} out per Mtok a direct "
-            f"decision costs ${1000 * claim['per_decision_usd']:.4f} per 1,000{beside} (vendor-claimed: "
-            f"{claim['source']})."
-        )
-    if forecast := cost["forecast"]:
-        lines.append(f"Expiry date of the optimisation layer: {_forecast(forecast)}.")
+        said.insert(1, f"Vendor-claimed: ${1000 * claim['per_decision_usd']:.4f}.")
+    if forecast:
+        said.append(f"Expiry date of the optimisation layer: {_forecast(forecast)}.")
         if claimed := forecast["at_vendor_claim"]:
-            lines.append(f"At the price by the vendor's claim: {_forecast(claimed)} (vendor-claimed).")
-    return lines
+            said.append(f"At the price by the vendor's claim: {_forecast(claimed)} (vendor-claimed).")
+    return [each for each in (" ".join(said), " ".join(_break_evens(cost["break_even"]))) if each]
+
+
+def stages(report: Mapping[str, Any]) -> list[str]:
+    """What each stage of legacy is worth, in one statement; none where none is known."""
+    accounts = report["cost"]["stages"]
+    told = [each for stage in STAGES if (each := _stage(stage, accounts[stage]))]
+    return [f"Stages of legacy, per 1,000 requests: {'; '.join(told)}."] if told else []
 
 
 def _decision(arm: str, cost: Mapping[str, Any]) -> str:
@@ -54,15 +50,10 @@ def _decision(arm: str, cost: Mapping[str, Any]) -> str:
 
 
 def _left_out(cost: Mapping[str, Any]) -> str:
-    """The parts that are in neither arm's sum, with each arm's reason where they differ."""
+    """The parts that are in neither arm's sum; report.html has each arm's reason."""
     legacy, direct = (cost[arm]["left_out"] for arm in ARMS)
-    parts = []
-    for name in legacy:
-        if name in direct:
-            alike = legacy[name] == direct[name]
-            why = legacy[name] if alike else f"legacy: {legacy[name]}; direct: {direct[name]}"
-            parts.append(f"{name.replace('_', ' ')} ({why})")
-    return f"Left out of both sums: {', '.join(parts) or 'nothing'}."
+    parts = [name.replace("_", " ") for name in legacy if name in direct]
+    return f"In neither sum: {', '.join(parts) or 'nothing is missing'}."
 
 
 def _stage(name: str, stage: Mapping[str, Any]) -> str:
@@ -93,16 +84,12 @@ def _break_evens(found: Mapping[str, Any]) -> list[str]:
             never.setdefault(BREAK_EVENS[name][0], []).append(name.replace("_", " "))
         elif name in BREAK_EVENS:
             wins.append(_break_even(name, each))
-    lines = [f"Direct wins, at the quality it has: {'; '.join(wins)}."] if wins else []
+    lines = [f"Direct wins, at its quality: {'; '.join(wins)}."] if wins else []
     lines += [f"Direct never wins {what} by {' or '.join(names)}: no value would do." for what, names in never.items()]
     if (quality := found["quality"])["value"] is not None:
-        verb = "It does" if quality["state"] == "already past" else "It does not"
-        lines.append(
-            f"Direct counts as not worse from a difference of {100 * quality['value']:+.1f} points in mean score "
-            f"[{100 * quality['low']:+.1f}, {100 * quality['high']:+.1f}]. {verb} now, at {100 * quality['now']:+.1f}."
-        )
+        lines.append(f"Not worse from {100 * quality['value']:+.1f} points on, now {100 * quality['now']:+.1f}.")
     if unknown:
-        lines.append(f"Break-even not known for {', '.join(unknown)}; report.json says what is missing for each.")
+        lines.append(f"Not known: {', '.join(unknown)}.")
     return lines
 
 
@@ -120,7 +107,7 @@ def _break_even(name: str, found: Mapping[str, Any]) -> str:
 def _past(found: Mapping[str, Any]) -> str:
     if found["state"] != "already past":
         return ""
-    return f", already past, but {found['reason']}" if found["reason"] else ", already past"
+    return f", past, but {found['reason']}" if found["reason"] else ", past"
 
 
 def _forecast(forecast: Mapping[str, Any]) -> str:

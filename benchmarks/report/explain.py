@@ -65,7 +65,7 @@ def _worst(told: Told, kind: str, directory: Path) -> int:
         raise BadInput(f"{directory} has no report.json that can be read; {AGAIN}")
     attribution = told.report["quality"]["attribution"]
     if attribution is None or attribution["cache"] is None:
-        raise BadInput(f"{directory} attributes nothing, so it has no {kind}: {_unattributed(told.report)}")
+        raise BadInput(f"{directory} attributes nothing, so it has no {kind}: {why_unattributed(told.report)}")
     numbers = attribution["worst"][kind]
     many = (
         f"the {len(numbers)} worst questions" if len(numbers) > 1 else "the only question" if numbers else "no question"
@@ -86,16 +86,16 @@ def _request(told: Told, number: int) -> str:
         lines += ["", *_story(arm, row, told.report)]
     others = told.others.get(number, {})
     if others:
-        lines += ["", *(f"{WORDS[name]}: {_said(row)} ({_scored(row)}, {_who(row)})" for name, row in others.items())]
+        lines += ["", *(f"{WORDS[name]}: {_said(row)} ({_scored(row)}, {who(row)})" for name, row in others.items())]
     if len(pair) == 2:
-        lines += ["", f"cause: {cause(pair['legacy'], pair['direct'], others, _unattributed(told.report))}"]
+        lines += ["", f"cause: {cause(pair['legacy'], pair['direct'], others, why_unattributed(told.report))}"]
     also = sorted({row["request"] for row in told.rows if row["item"] == first["item"]} - {number})
     if also:
         lines.append(f"also asked as request {', '.join(map(str, also))}")
     return "\n".join(lines)
 
 
-def _unattributed(report: Mapping[str, Any]) -> str:
+def why_unattributed(report: Mapping[str, Any]) -> str:
     """Why a request has no cause: the report's own first reason, else that its counterfactual rows are not there."""
     if not report:
         return f"there is no report.json that can be read; {AGAIN}"
@@ -120,7 +120,7 @@ def cause(
         if legacy["score"] == direct["score"]:
             return "no difference in score"
         better, worse = (legacy, direct) if legacy["score"] > direct["score"] else (direct, legacy)
-        did = f"{better['arm']} did better, {_who(better)} scored {better['score']:g}, {_who(worse)} {worse['score']:g}"
+        did = f"{better['arm']} did better, {who(better)} scored {better['score']:g}, {who(worse)} {worse['score']:g}"
         return f"unattributed: {why}; {did}"
     no_cache, large = others["no_cache"], others["always_large"]
     effects = no_cache["score"] - legacy["score"], large["score"] - no_cache["score"], direct["score"] - large["score"]
@@ -130,14 +130,14 @@ def cause(
     )
     between = (legacy, no_cache), (no_cache, large), (large, direct)
     told = [
-        f"{CAUSES[kind]}: {_who(one)} scored {one['score']:g}, {_who(other)} {other['score']:g}"
+        f"{CAUSES[kind]}: {who(one)} scored {one['score']:g}, {who(other)} {other['score']:g}"
         for kind, effect, (one, other) in zip(kinds_of(effects, hit=hit, small=small), effects, between, strict=True)
         if abs(effect) > EQUAL
     ]
     return "; ".join(told) or "no difference in score"
 
 
-def _who(row: Mapping[str, Any]) -> str:
+def who(row: Mapping[str, Any]) -> str:
     if row["error"]:
         return "no answer"
     kinds = {step["kind"]: step["outcome"] for step in row["steps"] or ()}
@@ -174,15 +174,15 @@ def _story(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> list[
         parts += [step["detail"]] * bool(step["detail"]) + ["after the answer"] * step["after_answer"]
         lines.append("  step " + "; ".join(parts))
     latency, cost = row["latency_s"], row["cost_usd"]
-    took = "not measured" if latency is None else f"{seconds_text(latency)}{_timed(arm, row, report)}"
+    took = "not measured" if latency is None else f"{seconds_text(latency)}{timed_as(arm, row, report)}"
     called = any(step["call"] for step in row["steps"] or ())
     missing = "not known" if called else "not measured"
-    paid = missing if cost is None else f"${cost:.8f}{_paid(arm, report)}"
+    paid = missing if cost is None else f"${cost:.8f}{paid_as(arm, report)}"
     lines.append(f"  latency {took}, cost {paid}")
     return lines
 
 
-def _timed(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+def timed_as(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     """How this row's own latency came to be, in brackets; nothing where neither the row nor a report tells."""
     kind = _kind(arm, report)
     if kind == "log":
@@ -193,7 +193,7 @@ def _timed(arm: str, row: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     return f" ({' and '.join(sorted(replayed)) or 'measured'})"
 
 
-def _paid(arm: str, report: Mapping[str, Any]) -> str:
+def paid_as(arm: str, report: Mapping[str, Any]) -> str:
     """How a known cost came to be, in brackets: the arm's mean may be unknown where this request's cost is not."""
     kind, word = _kind(arm, report), nearest(report.get("standing", {}), f"/cost/{arm}/usd_per_answer")
     if kind is None or word != "unknown":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-Table = list[tuple[str, str, str, str]]
 PARTS: Final = (
     ("cache_parts", "stale_hit", "legacy", "hits on another model's answer"),
     ("cache_parts", "false_hit", "legacy", "false hits"),
@@ -15,29 +14,30 @@ PARTS: Final = (
 """Parts of the attribution in the order of the request's way; each effect is on direct less legacy."""
 LEAST: Final = 0.0005
 """Effects that round to 0.0 points are not told."""
+WORST: Final = 3
+"""So many tasks are named."""
+LETTERS: Final = 24
+"""The most that is shown of a task's name."""
 
 
 def lines(quality: Mapping[str, Any]) -> list[str]:
-    """The paragraph under the table. Says what is missing where quality could not be measured."""
+    """The difference with the tasks that matter most, and why. Says what is missing where it was not measured."""
     if quality["right"] is None:
         missing = [arm for arm in ("legacy", "direct") if quality[arm]["score"] is None]
         if len(missing) == 1:
             return [f"Quality of {missing[0]} is not measured: the texts of its answers were not all kept."]
         return ["Quality is not measured: there is no reference, or the answers' texts were not all kept."]
-    return [*_differences(quality), *_attribution(quality), *_tasks(quality), *_noise(quality), _counts(quality)]
+    said = [" ".join([*_difference(quality), *_tasks(quality)])]
+    if why := next(_attribution(quality), None):
+        said.append(why)
+    return said
 
 
-def by_task(quality: Mapping[str, Any]) -> Table:
-    """One line a task: both scores, the difference with its interval, and the word."""
-    rows: Table = [("task (questions)", "legacy", "direct", "direct - legacy, points, each alone")]
-    for name, task in quality["by_task"].items():
-        found = task["difference"]
-        legacy, direct = (
-            "-" if task[arm]["score"] is None else f"{task[arm]['score']:.1%}" for arm in ("legacy", "direct")
-        )
-        told = found["reason"] if found["low"] is None else f"{with_interval(found)} {found['word']}"
-        rows.append((f"{name} ({task['questions']})", legacy, direct, told))
-    return rows
+def details(quality: Mapping[str, Any]) -> list[str]:
+    """What `lines` has no room for: the test, other weights, who is right how often, the noise floor."""
+    if quality["right"] is None:
+        return []
+    return [*_weights(quality), *list(_attribution(quality))[1:], _counts(quality), *_noise(quality)]
 
 
 def with_interval(found: Mapping[str, float]) -> str:
@@ -49,24 +49,33 @@ def points(share: float) -> str:
     return f"{share * 100:+.1f}"
 
 
-def _differences(quality: Mapping[str, Any]) -> Iterator[str]:
-    alike = quality["questions_like_these"]
-    found, weighted, here = alike["difference"], alike["traffic_weighted"], quality["difference"]
-    scored = "" if quality["scored"] == quality["questions"] else f" that could be scored, of {quality['questions']}"
+def _difference(quality: Mapping[str, Any]) -> Iterator[str]:
+    found = quality["questions_like_these"]["difference"]
     if found["low"] is None:
         yield f"Quality {found['reason']}: no interval, no verdict."
         return
-    margin = f"margin {quality['margin'] * 100:g} points"
-    p = "" if found["mcnemar_p"] is None else f", McNemar's exact p {_p(found['mcnemar_p'])}"
+    scored = "" if quality["scored"] == quality["questions"] else f" that could be scored of {quality['questions']}"
+    floor, noise = "not measured", quality["noise_floor"]
+    if noise is not None:
+        alone = [arm for arm in ("legacy", "direct") if noise[arm]]
+        floor = f"{noise['floor'] * 100:.1f}{f' of {alone[0]} alone' if len(alone) == 1 else ''}"
     yield (
-        f"Questions like these ({found['items']}{scored}, each counted once): direct - legacy "
-        f"{with_interval(found)} points, {found['word'].upper()} ({margin}, 95 % by {found['method']}{p})."
+        f"Quality: direct - legacy {with_interval(found)} points, {found['word'].upper()} ({found['items']} "
+        f"questions{scored}, each once; margin {quality['margin'] * 100:g}; noise floor {floor})."
     )
     if found["word"] == "inconclusive":
         more = found["further_items"]
         also = f"; about {more:,} more questions would decide, if the difference stays as it is" if more else ""
         also += "; not worse by more than the margin, at least" if found["not_worse"] else ""
         yield f"Inconclusive: {found['reason']}{also}."
+
+
+def _weights(quality: Mapping[str, Any]) -> Iterator[str]:
+    alike, here = quality["questions_like_these"], quality["difference"]
+    found, weighted = alike["difference"], alike["traffic_weighted"]
+    if found["low"] is not None:
+        p = "" if found["mcnemar_p"] is None else f", McNemar's exact p {_p(found['mcnemar_p'])}"
+        yield f"The interval holds in 95 % of samples, by {found['method']}{p}."
     if weighted["low"] is not None and here["low"] is not None:
         yield (
             f"Weighted by how often each was asked: {with_interval(weighted)}. This traffic, these very questions: "
@@ -96,9 +105,9 @@ def _attribution(quality: Mapping[str, Any]) -> Iterator[str]:
     if lost:
         over = f", over {requests - lost} of {requests} requests"
         said.append(f"{points(found['unattributed_points'])} are unattributed, {lost} requests: {found['reason']}")
-    yield f"Why, in this traffic{over}: {'; '.join(said) or 'no part has an effect'}."
-    if lost:
-        yield "The effects have no intervals: the requests that could not be attributed need not be like the others."
+    unlike = "The effects have no intervals: the requests that could not be attributed need not be like the others."
+    why = f"Why, in this traffic{over}: {'; '.join(said) or 'no part has an effect'}."
+    yield f"{why} {unlike}" if lost else why
     between = found["intervals"]
     if between["cache"]["low"] is None:
         return
@@ -115,16 +124,25 @@ def _attribution(quality: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _tasks(quality: Mapping[str, Any]) -> Iterator[str]:
-    tested = quality["tasks_tested"]
+    """How many tasks are worse, the worst few and the best, each alone; 25 tasks take no more room than 5."""
+    tested, worse = quality["tasks_tested"], quality["worse_somewhere"]
     if tested < 2:
         return
-    if worse := quality["worse_somewhere"]:
-        yield f"Worse on {', '.join(worse)} (Holm over {tested} tasks)."
+    known = {name: each["difference"]["estimate"] for name, each in quality["by_task"].items()}
+    ranked = sorted((name for name in known if known[name] is not None), key=lambda name: known[name])
+    best = f"best: {_short(ranked[-1])} {points(known[ranked[-1]])}"
+    if worse:
+        named = [f"{_short(name)} {points(known[name])}" for name in ranked if name in worse]
+        more = f" and {len(named) - WORST} more" if len(named) > WORST else ""
+        yield f"Worse on {len(worse)} of {tested} tasks (Holm): {', '.join(named[:WORST])}{more}; {best}."
     else:
-        shown = (
-            "not worse on every task" if quality["not_worse_on_every_task"] else "and not shown to be no worse on all"
-        )
-        yield f"Worse on no task for sure once corrected for looking at {tested} (Holm), {shown}."
+        shown = "not worse on every task" if quality["not_worse_on_every_task"] else "not shown to be no worse on all"
+        worst = f"worst: {_short(ranked[0])} {points(known[ranked[0]])}"
+        yield f"Worse on none of {tested} tasks for sure (Holm), {shown}; {worst}, {best}."
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 3]}..."
 
 
 def _noise(quality: Mapping[str, Any]) -> Iterator[str]:

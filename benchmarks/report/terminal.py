@@ -1,7 +1,14 @@
-"""The table a person reads. Every row says how its figures came to be."""
+"""What a person reads after a comparison: the decision, its figures and what they rest on, on one screen.
+
+At most `LINES` lines at 80 columns. Where there is more to say than room, whole statements go, those of `SPARE` first;
+`report.html` and `report.json` have them all. Every row of the table says how its figures came to be.
+"""
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -9,10 +16,50 @@ from benchmarks.report import cost_text, quality_text, upkeep_text
 
 Table = list[tuple[str, str, str, str]]
 ARMS: Final = ("legacy", "direct")
+LINES: Final = 36
+"""What is printed here, so that with the lines of `compare` below it there are fewer than forty."""
+WIDTH: Final = 80
+WIDEST: Final = 120
+MOST: Final = 8
+"""Lines of one statement; only very long names or reasons come so far."""
+SPARE: Final = ("prices", "stages", "upkeep", "break-evens", "causes")
+"""Statements that go, in this order, where there is no room for all; those that are not named stay."""
+MORE: Final = " [more: report.html]"
+STANDS_IN: Final = " stands in for "
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """One table, the notes that belong to it, and nothing that is not in `report`."""
+    """Verdict, figures, statements and what they rest on; nothing that is not in `report`."""
+    width = _width()
+    failed = any(report["quality"]["failed"].values())
+    asked = f"{headline(report)}{'' if failed else ', all answered'}."
+    top = [line for each in (*_verdict(report), asked) for line in _wrapped(each, width)]
+    top += ["", *(line for row in _aligned(_figures(report)) for line in textwrap.wrap(row, width)), ""]
+    said = {name: [line for each in told for line in _wrapped(each, width)] for name, told in _said(report).items()}
+    for name in SPARE:
+        if len(top) + sum(map(len, said.values())) > LINES:
+            said[name] = []
+    return "\n".join([*top, *(line for each in said.values() for line in each)])
+
+
+def _said(report: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The statements by name, in the order of the page."""
+    quality, cost = quality_text.lines(report["quality"]), cost_text.lines(report)
+    return {
+        "quality": quality[:1],
+        "causes": quality[1:],
+        "cost": cost[:1],
+        "break-evens": cost[1:],
+        "stages": cost_text.stages(report),
+        "upkeep": upkeep_text.lines(report),
+        "prices": _prices(report),
+        "what it rests on": _rests_on(report),
+        "notes": [each for each in (" ".join(_unusual(report)),) if each],
+    }
+
+
+def _figures(report: Mapping[str, Any]) -> Table:
+    """The rows that a person decides by."""
     standing = report["standing"]
 
     def row(name: str, pointer: str, show: Callable[[Any], str]) -> tuple[str, str, str, str]:
@@ -28,52 +75,65 @@ def table(report: Mapping[str, Any]) -> str:
             words.append(word)
         return name, values[0], values[1], words[0] if words[0] == words[1] else " / ".join(words)
 
-    rows: Table = [
+    failed = any(report["quality"]["failed"].values())
+    return [
         ("", "legacy", "direct", "standing"),
-        row("quality, questions like these", "/quality/questions_like_these/{}/score", _percent),
-        row("quality, this traffic", "/quality/{}/score", _percent),
-        row("requests not answered", "/quality/failed/{}", str),
+        row("quality, by question", "/quality/questions_like_these/{}/score", _percent),
+        *([row("requests not answered", "/quality/failed/{}", str)] if failed else []),
         row("latency p50", "/latency/{}/p50", seconds_text),
-        row("latency p95", "/latency/{}/p95", seconds_text),
         row("latency p99", "/latency/{}/p99", seconds_text),
-        row("latency mean", "/latency/{}/mean", seconds_text),
         row("pipeline overhead p50", "/latency/overhead/{}", seconds_text),
-        row("cost per 1,000 answers", "/cost/{}/usd_per_answer", lambda usd: f"${usd * 1000:.4f}"),
         row("cost per 1,000 decisions", "/cost/{}/per_decision_usd", lambda usd: f"${usd * 1000:.4f}"),
         row("cache hit rate", "/cost/{}/hit_rate", _percent),
-        row("answered by the small model", "/cost/{}/small_share", _percent),
-        row("model calls per answer", "/cost/{}/calls_per_answer", lambda calls: f"{calls:.3f}"),
-        row("lines of code", "/maintenance/{}/lines", str),
-        row("settings to choose", "/maintenance/{}/settings", lambda names: str(len(names))),
-        row("failure modes", "/maintenance/{}/failure_modes", lambda modes: str(sum(modes.values()))),
+        row("lines of code", "/maintenance/{}/lines", lambda lines: f"{lines:,}"),
     ]
-    parts = [
-        [headline(report), *_verdict(report)],
-        _aligned(rows),
-        quality_text.lines(report["quality"]),
-        cost_text.lines(report),
-        upkeep_text.lines(report),
-        notes(report),
+
+
+def _aligned(rows: Table) -> list[str]:
+    widths = [max(len(line[column]) for line in rows) for column in range(3)]
+    return [
+        f"{name:<{widths[0]}}  {legacy:>{widths[1]}}  {direct:>{widths[2]}}  {last}".rstrip()
+        for name, legacy, direct, last in rows
     ]
-    if len(report["quality"]["by_task"]) > 1 and report["quality"]["right"]:
-        parts.insert(2, _aligned(quality_text.by_task(report["quality"])))
-    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _width() -> int:
+    """Columns of the terminal, within reason; 80 in a pipe or a file, so that those are alike everywhere."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return min(max(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH), WIDEST)
+
+
+def _wrapped(said: str, width: int) -> list[str]:
+    return textwrap.wrap(said, width, subsequent_indent="  ", max_lines=MOST, placeholder=MORE, break_on_hyphens=False)
 
 
 def _verdict(report: Mapping[str, Any]) -> list[str]:
     verdict = report["verdict"]
     lines = [f"Verdict: {verdict['overall'].upper()}. {'; '.join(verdict['reasons'])}."]
     lines += [f"Gate {each['gate']}: {each['state']} ({each['why']})." for each in report["gates"]]
+    if stopped := report["provenance"]["stopped"]:
+        lines.append(f"Stopped early: {stopped}.")
     return lines
 
 
-def _aligned(rows: Table) -> list[str]:
-    widths = [max(len(line[column]) for line in rows) for column in range(4)]
-    lines = [
-        f"{name:<{widths[0]}}  {legacy:>{widths[1]}}  {direct:>{widths[2]}}  {last}".rstrip()
-        for name, legacy, direct, last in rows
-    ]
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
+def _rests_on(report: Mapping[str, Any]) -> list[str]:
+    """Who answered, how long that took, and how much of it is a guess, in brief; `notes` is the whole of it."""
+    provenance = report["provenance"]
+    told = ["; ".join(_who(arm, provenance) for arm in ARMS) + "."]
+    if stand_ins := provenance["scenario"]["stand_ins"]:
+        told = [f"Stand-ins: {'; '.join(stand_ins.values())}."]
+    told += _latency_notes(report)
+    figures = {row["id"]: row["figures"].values() for row in provenance["hardware"].values()}
+    if guessed := sum(each["standing"] == "assumed" for row in figures.values() for each in row):
+        told.append(f"{guessed} figures are assumed (crossover hardware show).")
+    return [" ".join([*told, *_no_interval(report)])]
+
+
+def _unusual(report: Mapping[str, Any]) -> list[str]:
+    """What holds for this run and not for every one."""
+    notes = [f"Note: {each}." for each in report["provenance"]["notes"] if STANDS_IN not in each]
+    return [*_partly(report), *notes]
 
 
 def nearest(standing: Mapping[str, str], pointer: str) -> str:
@@ -113,36 +173,49 @@ def headline(report: Mapping[str, Any]) -> str:
 
 
 def notes(report: Mapping[str, Any]) -> list[str]:
-    provenance, quality = report["provenance"], report["quality"]
+    provenance = report["provenance"]
     notes = ["; ".join(_who(arm, provenance) for arm in ARMS) + "."]
     if stand_ins := provenance["scenario"]["stand_ins"]:
         notes.append(f"Stand-ins: {'; '.join(stand_ins.values())}.")
-    notes += _latency_notes(report)
-    for arm in ARMS:
-        calls = "" if report["cost"][arm]["calls_per_answer"] is None else " and calls"
-        for what, count in (("Cost", "costed"), (f"Hit rate{calls}", "told")):
-            if 0 < report["cost"][arm][count] < quality["requests"]:
-                notes.append(
-                    f"{what} of {arm}: over {report['cost'][arm][count]} of {quality['requests']} requests; the others "
-                    "failed and do not tell it."
-                )
+    notes += [*_latency_notes(report), *_partly(report)]
     if (floor := report["latency"]["floor"]) is not None:
         notes.append(f"Floor: {seconds_text(floor)}, the p50 of a target that does nothing, measured in the same run.")
     notes += _assumed(provenance["hardware"])
     notes += _no_interval(report)
-    for name, price in provenance["prices"].items():
-        arm, figure = name.partition(".")[0], "not known"
-        if nearest(report["standing"], f"/cost/{arm}/usd_per_answer") == "vendor-claimed":
+    notes += _prices(report)
+    notes += [f"Note: {note}." for note in provenance["notes"]]
+    if provenance["stopped"]:
+        notes.append(f"Stopped early: {provenance['stopped']}.")
+    return notes
+
+
+def _partly(report: Mapping[str, Any]) -> list[str]:
+    """Figures of cost that hold for some of the requests alone."""
+    told, requests = [], report["quality"]["requests"]
+    for arm in ARMS:
+        calls = "" if report["cost"][arm]["calls_per_answer"] is None else " and calls"
+        for what, count in (("Cost", "costed"), (f"Hit rate{calls}", "told")):
+            if 0 < report["cost"][arm][count] < requests:
+                told.append(
+                    f"{what} of {arm}: over {report['cost'][arm][count]} of {requests} requests; the others failed and "
+                    "do not tell it."
+                )
+    return told
+
+
+def _prices(report: Mapping[str, Any]) -> list[str]:
+    """The price of each place where it is used, in one statement; `provenance.prices` has their sources."""
+    told = []
+    for name, price in report["provenance"]["prices"].items():
+        figure = "not known"
+        if nearest(report["standing"], f"/cost/{name.partition('.')[0]}/usd_per_answer") == "vendor-claimed":
             continue  # the system reported its cost, so no price was needed
         if price["per_call_usd"] is not None:
             figure = f"{price['name']}, ${price['per_call_usd']:g} a call"
         elif price["input_usd"] is not None:
             figure = f"{price['name']}, ${price['input_usd']:g} in, ${price['output_usd']:g} out per Mtok"
-        notes.append(f"Price of {name}: {figure} ({price['source']}).")
-    notes += [f"Note: {note}." for note in provenance["notes"]]
-    if provenance["stopped"]:
-        notes.append(f"Stopped early: {provenance['stopped']}.")
-    return notes
+        told.append(f"{name} {figure}")
+    return [f"Prices: {'; '.join(told)}."] if told else []
 
 
 def _assumed(hardware: Mapping[str, Any]) -> list[str]:
@@ -168,7 +241,7 @@ def _no_interval(report: Mapping[str, Any]) -> list[str]:
         for name in ("p50", "p95", "p99")
         if report["latency"][arm][name] is not None and report["latency"][arm]["intervals"][name] is None
     ]
-    why = "requests waited for one another, so more of them are needed"
+    why = "requests waited for one another"
     return [f"No interval for {', '.join(shown)}: {why}."] if shown else []
 
 
@@ -198,14 +271,16 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
         else:
             who = [model["provider"] for name, model in provenance["models"].items() if name.startswith(f"{arm}.")]
             why = ", as the recordings hold no seconds" if kind == "builtin" and "recorded" in who else ""
-            rows = [each["id"] for name, each in provenance["hardware"].items() if name.startswith(f"{arm}.")]
             way = {
                 "measured": "measured here",
                 "recorded": "as logged",
-                "emulated": f"emulated at the pace of {' and '.join(rows)}, {_arrivals(provenance)}",
+                "emulated": f"emulated at the pace of {{}}, {_arrivals(provenance)}",
             }.get(word, f"not measured{why}")
         ways.setdefault(way, []).append(arm)
-    notes = [f"Latency{f' of {arms[0]}' if len(ways) > 1 else ''}: {way}." for way, arms in ways.items()]
+    notes = [
+        f"Latency{f' of {arms[0]}' if len(ways) > 1 else ''}: {way.format(_rows(arms, provenance))}."
+        for way, arms in ways.items()
+    ]
     counts = {arm: report["latency"][arm] for arm in ARMS}
     if any(0 < count["timed"] < count["answered"] for count in counts.values()):
         parts = {arm: f"{count['timed']} of {count['answered']}" for arm, count in counts.items()}
@@ -216,10 +291,18 @@ def _latency_notes(report: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def _rows(arms: list[str], provenance: Mapping[str, Any]) -> str:
+    """The rows of the catalogue that arms were emulated with, by arm."""
+    named = {
+        arm: " and ".join(each["id"] for name, each in provenance["hardware"].items() if name.startswith(f"{arm}."))
+        for arm in arms
+    }
+    return "; ".join(f"{rows} ({arm})" for arm, rows in named.items())
+
+
 def _arrivals(provenance: Mapping[str, Any]) -> str:
-    if not provenance["order"].endswith("virtual time"):
-        return "in real time"
-    return f"{provenance['order']}, and the code's own time from the overhead profile"
+    order: str = provenance["order"]
+    return order if order.endswith("virtual time") else "in real time"
 
 
 def _model(identity: Mapping[str, str]) -> str:

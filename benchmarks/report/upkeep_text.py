@@ -1,62 +1,74 @@
-"""Maintenance and faults in the lines that a team would quote; their own commands say all."""
+"""Maintenance, drills and faults in the statements that a team would quote; their own commands say all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from benchmarks.maintenance import drill_text
-
 ARMS: Final = ("legacy", "direct")
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
-    """At most ten lines, none of what was not measured."""
-    maintenance, faults = report["maintenance"], report["faults"]
-    told = [_surface(arm, maintenance[arm]) for arm in ARMS if maintenance[arm]["lines"] is not None]
-    if maintenance["drills"]:
-        told += [*_packages(maintenance), *_drills(maintenance["drills"])]
-    if faults:
-        told += [
-            f"Faults of the default preset, recorded on {faults['date']}: {faults['headline'][0]}",
-            *faults["headline"][1:],
-        ]
-    return told
+    """One statement of what is known; none where nothing is."""
+    maintenance = report["maintenance"]
+    told = [*_surfaces(maintenance), *_drills(maintenance["drills"]), *_faults(report["faults"])]
+    return [" ".join(told)] if told else []
 
 
-def _surface(arm: str, found: Mapping[str, Any]) -> str:
-    parts = [
-        _number(found["lines"], "line") + f" in {_number(found['files'], 'file')}",
-        f"largest cyclomatic complexity {found['cyclomatic']['largest']}",
-        *(
-            _number(len(found[key]), what)
-            for key, what in (("settings", "setting"), ("stores", "store"), ("artefacts", "trained artefact"))
-            if found[key]
-        ),
+def _surfaces(maintenance: Mapping[str, Any]) -> list[str]:
+    """What there is to maintain besides the code that runs, where it was counted, and the packages behind it."""
+    told = [f"{arm} {_surface(maintenance[arm])}" for arm in ARMS if maintenance[arm]["lines"] is not None]
+    if not told:
+        return []
+    packages = _packages(maintenance) if maintenance["drills"] else []
+    return [f"Besides code: {'; '.join(told)}.", *packages]
+
+
+def _drills(document: Mapping[str, Any] | None) -> list[str]:
+    """What the same changes take on either side; hours are counts times assumed rates."""
+    if not document:
+        return []
+    of, hours = document["summary"]["all"], document["hours_ratio"]
+    both = document["summary"]["both"]["legacy"]["drills"]
+    return [
+        f"Drills: of {of['legacy']['drills']} changes legacy takes fewer lines for {of['legacy']['fewer_lines']}, "
+        f"direct for {of['direct']['fewer_lines']}; hours (assumed) {_ratio(hours['all'])} times legacy's, "
+        f"{_ratio(hours['both'])} over the {both} written for both."
     ]
-    if found["failure_modes"]:
-        parts.append(_number(sum(found["failure_modes"].values()), "failure mode"))
-    off, aside = found["optional"], ""
-    if off and off["lines"]:
-        aside = f"; switched off: {_number(off['lines'], 'line')}, {_number(len(off['settings']), 'setting')}"
-    return f"To maintain of {arm}: {', '.join(parts)}{aside}."
+
+
+def _faults(document: Mapping[str, Any] | None) -> list[str]:
+    """How many ways to fail each side has and which side outlives more, as it was recorded."""
+    if not document:
+        return []
+    ways, alone = ({arm: len(document[part][arm]) for arm in ARMS} for part in ("modes", "outlives"))
+    return [
+        f"Faults (default preset, recorded): failure modes {ways['legacy']} / {ways['direct']}; only legacy outlives "
+        f"{alone['legacy']}, only direct {alone['direct']}."
+    ]
+
+
+def _surface(found: Mapping[str, Any]) -> str:
+    parts = [
+        _number(len(found[key]), what)
+        for key, what in (("settings", "setting"), ("stores", "store"), ("artefacts", "trained artefact"))
+        if found[key]
+    ]
+    if (off := found["optional"]) and off["lines"]:
+        parts.append(f"{_number(off['lines'], 'line')} switched off")
+    return ", ".join(parts) or "nothing"
 
 
 def _packages(maintenance: Mapping[str, Any]) -> list[str]:
-    ways = {arm: maintenance[arm]["third_party"]["ways"]["litellm"] for arm in ARMS}
-    alone = sorted(set(ways["legacy"]["names"]) - set(ways["direct"]["names"]))
-    counts = " and ".join(f"{arm} {ways[arm]['count']}" for arm in ARMS)
+    counts = " / ".join(str(maintenance[arm]["third_party"]["ways"]["litellm"]["count"]) for arm in ARMS)
     known = {arm: maintenance[arm]["advisories"]["litellm"] for arm in ARMS}
-    told = "; ".join(f"{arm} {', '.join(known[arm]['open']) or 'none known'}" for arm in ARMS)
-    unread = " and ".join(f"{known[arm]['not_audited']} of {ways[arm]['count']}" for arm in ARMS)
-    return [
-        f"Packages, with litellm on both sides: {counts}; legacy alone needs {' and '.join(alone) or 'none'}. "
-        f"Open advisories: {told} (snapshot of {known['legacy']['date']}; not audited, which is not clean: {unread})."
-    ]
+    told = " / ".join(", ".join(known[arm]["open"]) or "none" for arm in ARMS)
+    unread = " / ".join(str(known[arm]["not_audited"]) for arm in ARMS)
+    return [f"Packages {counts}, {unread} not audited; known advisories {told}."]
 
 
-def _drills(drills: Mapping[str, Any]) -> list[str]:
-    return [drill_text.sentence(drills), drill_text.hours_sentence(drills)]
+def _ratio(ratio: Mapping[str, float] | None) -> str:
+    return "no ratio" if ratio is None else f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]"
 
 
 def _number(count: int, what: str) -> str:

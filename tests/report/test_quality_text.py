@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.quality.paired import measure
 from benchmarks.report import quality_text
+from benchmarks.rows import Row
 from benchmarks.scenario import ARMS
 from tests.rows import row
 
@@ -21,16 +22,17 @@ def told(pairs: list[tuple[float, float]], **given: Any) -> tuple[dict[str, Any]
         for place, arm in enumerate(ARMS)
     }
     quality = measure(arms) | {"attribution": None, "routing": None, "noise_reasons": REASONS} | given
-    return quality, "\n".join(quality_text.lines(quality))
+    return quality, "\n".join([*quality_text.lines(quality), *quality_text.details(quality)])
 
 
 def test_worse_in_capitals_with_interval_margin_and_method() -> None:
     quality, text = told([(1.0, float(n % 5 > 0)) for n in range(500)])
     found = quality["questions_like_these"]["difference"]
     first = text.splitlines()[0]
-    assert first.startswith("Questions like these (500, each counted once): direct - legacy -20.0 [")
-    assert f"[{found['low'] * 100:+.1f}, {found['high'] * 100:+.1f}] points, WORSE (margin 2 points" in first
-    assert "McNemar's exact p below 0.001" in first
+    assert first.startswith("Quality: direct - legacy -20.0 [")
+    assert f"[{found['low'] * 100:+.1f}, {found['high'] * 100:+.1f}] points, WORSE (500 questions, each once" in first
+    assert "; margin 2; noise floor not measured)." in first
+    assert f"in 95 % of samples, by {found['method']}, McNemar's exact p below 0.001." in text
 
 
 def test_equivalent() -> None:
@@ -55,6 +57,7 @@ def test_one_question_is_not_enough() -> None:
     text = told([(1.0, 0.0)])[1]
     assert text.startswith("Quality cannot be decided from 1 item: no interval, no verdict.")
     assert "%" not in text
+    assert "McNemar" not in text
 
 
 def test_noise_floor() -> None:
@@ -71,8 +74,11 @@ def test_noise_floor() -> None:
         "more); legacy's own is not measured (recorded answers repeat exactly); 25.0% of direct's answers changed "
         "their score, 3 requests failed in some run."
     ) in text
+    assert "noise floor 1.2 of direct alone)" in text
     both = {"floor": 0.012, "legacy": mine | {"runs": 3, "failed": 0}, "direct": mine | {"runs": 3}}
-    assert "one draw" not in told([(1.0, 1.0)] * 9, noise_floor=both)[1]
+    _, text = told([(1.0, 1.0)] * 9, noise_floor=both)
+    assert "noise floor 1.2)" in text
+    assert "one draw" not in text
 
 
 ATTRIBUTION = {
@@ -122,7 +128,7 @@ def test_what_is_unattributed_has_its_reason_and_leaves_no_intervals() -> None:
     lost = {"unattributed": 3, "unattributed_points": -0.02, "reason": "the model is down", "intervals": NOTHING}
     _, text = told([(1.0, 1.0)] * 9, attribution=ATTRIBUTION | lost)
     assert "Why, in this traffic, over 497 of 500 requests: legacy loses" in text
-    assert "; -2.0 are unattributed, 3 requests: the model is down.\nThe effects have no intervals: " in text
+    assert "; -2.0 are unattributed, 3 requests: the model is down. The effects have no intervals: " in text
     assert "jointly" not in text
     lost = dict.fromkeys(("cache", "routing", "backend")) | lost | {"unattributed": 500}
     _, text = told([(1.0, 1.0)] * 9, attribution=ATTRIBUTION | lost)
@@ -151,8 +157,21 @@ def test_an_arm_without_texts(arm: str) -> None:
     ]
 
 
-def test_one_line_a_task() -> None:
-    rows = quality_text.by_task(told([(1.0, float(n % 2)) for n in range(60)])[0])
-    assert rows[1][:3] == ("t (60)", "100.0%", "50.0%")
-    assert rows[1][3].startswith("-50.0 [")
-    assert rows[1][3].endswith("worse")
+def of_tasks(**right: int) -> dict[str, Any]:
+    """Quality of 60 questions a task, which legacy has all right and direct so many of."""
+    arms: dict[str, list[Row]] = {arm: [] for arm in ARMS}
+    for task, count in right.items():
+        for n in range(60):
+            number = len(arms["legacy"])
+            arms["legacy"].append(row("legacy", number, f"{task}{n}", task=task))
+            arms["direct"].append(row("direct", number, f"{task}{n}", task=task, score=float(n < count)))
+    return measure(arms) | {"attribution": None, "routing": None, "noise_reasons": REASONS}  # type: ignore[arg-type]
+
+
+def test_the_worst_tasks_and_the_best_are_named_and_the_others_counted() -> None:
+    (line,) = quality_text.lines(of_tasks(a=30, b=20, c=10, d=40, e=60))
+    assert line.endswith("Worse on 4 of 5 tasks (Holm): c -83.3, b -66.7, a -50.0 and 1 more; best: e +0.0.")
+    (line,) = quality_text.lines(of_tasks(a=59, b=60))
+    assert "Worse on none of 2 tasks for sure (Holm), not shown to be no worse on all; worst: a -1.7, best: b" in line
+    (line,) = quality_text.lines(of_tasks(**{"x" * 40: 30, "y": 60}))
+    assert f"Worse on 1 of 2 tasks (Holm): {'x' * 21}... -50.0; best: y +0.0." in line

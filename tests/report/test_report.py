@@ -121,8 +121,20 @@ def test_the_direct_price_is_unknown_and_so_is_what_rests_on_it(report: Any) -> 
 
 def test_the_table_shows_what_the_report_says(report: Any) -> None:
     table = terminal.table(report)
-    for word in ("standing", "recorded", "measured", "assumed", "not known", "Stand-ins"):
+    for word in ("standing", "recorded", "measured", "emulated", "assumed", "not known", "Stand-ins", "In neither sum"):
         assert word in table
+    for word in (
+        "Verdict: KEEP",
+        "Why, in this traffic",
+        "Worse on",
+        "Direct wins",
+        "Drills: ",
+        "Faults (",
+        "advisories",
+    ):
+        assert word in table, "what a person decides by is not crowded out"
+    assert len(table.splitlines()) <= terminal.LINES
+    assert max(map(len, table.splitlines())) <= 80
     assert f"{report['quality']['questions_like_these']['legacy']['score']:.1%}" in table
 
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from benchmarks.cli import main
-from benchmarks.report import document, terminal
+from benchmarks.report import document, quality_text, terminal
 from tests.targets.endpoint import Endpoint, serving, write_workload
 
 SCHEMAS = Path(document.__file__).parent
@@ -44,6 +44,14 @@ def compared(file: Path, *options: str) -> tuple[dict[str, Any], list[dict[str, 
         of_a_row.validate(row)
     unmeasured(report)
     return report, rows
+
+
+def on_one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed, however it was wrapped; it is fewer than forty lines of at most 80 columns, paths aside."""
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) < 40
+    assert max(len(line) for line in lines if "/" not in line) <= 80
+    return " ".join(" ".join(lines).split())
 
 
 def scores(quality: dict[str, Any]) -> tuple[Any, Any]:
@@ -93,12 +101,13 @@ def test_a_gateway_beside_the_built_in_pipeline(
     assert report["cost"]["direct"]["usd_per_answer"] == pytest.approx(0.001)
     assert report["standing"]["/latency/legacy"] == "measured"
     assert {row["steps"] is None for row in rows if row["arm"] == "legacy"} == {True}
-    told = capsys.readouterr().out
-    assert "Price of legacy.call: own, $1 in, $2 out per Mtok" in told
+    told = on_one_line(capsys)
+    assert "Prices: legacy.call own, $1 in, $2 out per Mtok; direct.call" in told
     assert "legacy of kind http, direct of kind builtin" in told
     assert "not measured" in told
     assert f"legacy asks support-bot (http) at {served.url}/v1" in told
-    assert "$0.001 a call (given in the scenario file)" in told
+    assert "$0.001 a call" in told
+    assert report["provenance"]["prices"]["direct.call"]["source"] == "given in the scenario file"
     assert main(["explain", str(tmp_path / "out"), "0"]) == 0
     assert "steps not told" in capsys.readouterr().out
 
@@ -159,9 +168,9 @@ def test_a_home_made_endpoint_beside_a_function(
     assert report["standing"]["/cost/legacy/usd_per_answer"] == "vendor-claimed"
     assert report["cost"]["direct"]["usd_per_answer"] == usd
     assert report["latency"]["direct"]["mean"] > 0
-    told = capsys.readouterr().out
-    assert "Price of legacy.call" not in told, "it reported its cost"
-    assert ("Price of direct.call: not known" in told) == (usd is None)
+    told = on_one_line(capsys)
+    assert "legacy.call" not in told, "it reported its cost"
+    assert ("Prices: direct.call not known" in told) == (usd is None)
 
 
 def test_a_reported_cost_is_the_systems_claim_whatever_price_is_given(
@@ -179,7 +188,7 @@ def test_a_reported_cost_is_the_systems_claim_whatever_price_is_given(
         assert report["standing"][f"/cost/{pointer}"] == ("unknown" if value is None else "vendor-claimed")
     told = capsys.readouterr().out
     assert "vendor-claimed" in told
-    assert "Price of" not in told
+    assert "Prices" not in told
 
 
 @pytest.mark.parametrize(
@@ -303,7 +312,7 @@ def test_two_logs_of_ten_thousand_rows(tmp_path: Path, capsys: pytest.CaptureFix
         word for pointer, word in report["standing"].items() if pointer not in ("/quality/margin", "/cost/acceptable")
     }
     assert words == {"recorded", "unknown"}
-    told = capsys.readouterr().out
+    told = on_one_line(capsys)
     assert "36" not in report["provenance"]["notes"]
     assert "60% repeats as logged" in told
     assert "10 of 10000 requests are in b.jsonl only and are left out" in told
@@ -331,7 +340,7 @@ def test_failed_requests_that_tell_nothing_leave_the_figures_of_the_others(
     assert cost["legacy"]["hit_rate"] == pytest.approx(19 / 39)
     assert cost["legacy"]["calls_per_answer"] is None
     assert (cost["direct"]["costed"], cost["direct"]["usd_per_answer"]) == (0, None)
-    told = capsys.readouterr().out
+    told = on_one_line(capsys)
     assert "Cost of legacy: over 39 of 40 requests; the others failed and do not tell it." in told
     assert "Hit rate of legacy: over 39 of 40 requests" in told
     del rows[0]["cost_usd"]
@@ -347,7 +356,7 @@ def test_a_log_without_texts_has_no_quality(tmp_path: Path, capsys: pytest.Captu
     report, _ = compared(scenario(tmp_path, LOGS))
     assert scores(report["quality"]["questions_like_these"]) == (None, 1.0)
     assert report["quality"]["right"] is None
-    told = capsys.readouterr().out
+    told = on_one_line(capsys)
     assert "Quality of legacy is not measured: the texts of its answers were not all kept." in told
     assert "Latency rests on 29 of 29 of legacy's, 29 of 30 of direct's answers: those that both gave" in told
 
@@ -362,15 +371,16 @@ def test_outcomes_between_right_and_wrong_are_compared_by_which_is_higher(
     assert main(["import", str(tmp_path / "graded.csv"), *options]) == 0
     capsys.readouterr()
     report, _ = compared(tmp_path / "graded" / "scenario.toml")
-    quality, told = report["quality"], capsys.readouterr().out
+    quality, told = report["quality"], on_one_line(capsys)
+    counts = " ".join(quality_text.details(quality))
     count = quality["scored"]
-    assert told.startswith("own models: ")
+    assert " own models: " in told
     assert f"over {count} questions of graded" in told
     higher = {"legacy": 0, "direct": count, "equal": 0}
     assert quality["higher"] == (None if small == "0" else higher)
-    assert (f"legacy higher on 0, direct higher on {count}, equal on 0." in told) == (small != "0")
-    assert ("Right answers, by question" in told) == (small == "0")
-    assert ("Right answers (a score of 1), by question" in told) == ((small, direct) == ("0.8", "1"))
+    assert (f"legacy higher on 0, direct higher on {count}, equal on 0." in counts) == (small != "0")
+    assert ("Right answers, by question" in counts) == (small == "0")
+    assert ("Right answers (a score of 1), by question" in counts) == ((small, direct) == ("0.8", "1"))
 
 
 def test_two_logs_of_nothing_but_ids_and_latencies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

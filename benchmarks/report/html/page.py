@@ -31,6 +31,7 @@ from shared.files import replacing
 
 NAME: Final = "report.html"
 ASSETS: Final = Path(__file__).parent / "assets"
+STYLES: Final = ("style.css", "exhibits.css", "sliders.css")
 SCRIPTS: Final = ("theme.js", "requests.js", "sliders.js")
 POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -78,7 +79,7 @@ def build(run: Run) -> str:
         element("meta", name="color-scheme", content="light dark"),
         '<link rel="icon" href="data:,">',
         element("title", escape(title)),
-        element("style", _asset("style.css")),
+        *(element("style", _asset(name)) for name in STYLES),
     )
     told = element("p", escape(f"{terminal.headline(run.report)}."), class_="note")
     links = "".join(element("li", element("a", name, href=f"#{id_}")) for id_, (name, _) in SECTIONS.items())

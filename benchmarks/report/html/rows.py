@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.quality.attribution import EQUAL
-from benchmarks.report.explain import CAUSES, WORDS, _paid, _timed, _unattributed, _who, cause
+from benchmarks.report.explain import CAUSES, WORDS, cause, paid_as, timed_as, who, why_unattributed
 from benchmarks.rows import CALLS, HITS
 from benchmarks.scenario import ARMS
 
@@ -129,7 +129,7 @@ def _differs(pair: Mapping[str, Document]) -> bool:
 def _cause(report: Document, pair: Mapping[str, Document], others: Mapping[str, Document]) -> str:
     if set(pair) != set(ARMS):
         return f"not known: only {' and '.join(pair)} was asked"
-    return cause(pair["legacy"], pair["direct"], others, _unattributed(report))
+    return cause(pair["legacy"], pair["direct"], others, why_unattributed(report))
 
 
 def _pack(
@@ -164,7 +164,7 @@ def _item(row: Document, words: _Words) -> list[Any]:
 
 
 def _row(arm: str, row: Document, report: Document, words: _Words) -> list[Any]:
-    timed, paid = _timed(arm, row, report), _paid(arm, report)
+    timed, paid = timed_as(arm, row, report), paid_as(arm, report)
     return [
         _cut(row["text"]),
         words.index(row["model"]),
@@ -175,7 +175,7 @@ def _row(arm: str, row: Document, report: Document, words: _Words) -> list[Any]:
         words.index(timed.strip(" ()")),
         _short(row["cost_usd"]),
         words.index(paid.strip(" ()")),
-        words.index(_who(row)),
+        words.index(who(row)),
         words.index(route(row)),
         None if row["steps"] is None else [_step(step, words) for step in row["steps"]],
     ]
@@ -204,7 +204,7 @@ def _step(step: Document, words: _Words) -> list[Any]:
 
 def _other(name: str, row: Document, words: _Words) -> list[Any]:
     said = _cut(row["error"] or row["text"])
-    return [words.index(WORDS[name]), said, _short(row["score"]), words.index(row["reason"]), words.index(_who(row))]
+    return [words.index(WORDS[name]), said, _short(row["score"]), words.index(row["reason"]), words.index(who(row))]
 
 
 def _short(figure: float | None) -> float | int | None:

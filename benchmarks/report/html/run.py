@@ -33,14 +33,15 @@ def read_run(directory: Path) -> Run:
     """The run in a directory. Raises `BadInput` where its files are missing or cannot be read."""
     beside = directory / COUNTERFACTUALS
     return Run(
-        report=_report(directory / "report.json"),
+        report=read_report(directory / "report.json"),
         rows=read_rows(directory / "requests.jsonl"),
         counterfactuals=read_rows(beside) if beside.is_file() and beside.stat().st_size else (),
         directory=directory,
     )
 
 
-def _report(file: Path) -> Mapping[str, Any]:
+def read_report(file: Path) -> Mapping[str, Any]:
+    """The figures of a run. Raises `BadInput` where they are missing or cannot be read."""
     try:
         report = strict_json.loads(contents(file, SETTINGS_BYTES))
     except OSError as error:

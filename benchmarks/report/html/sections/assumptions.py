@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cost_settings import CostSettings, Range
@@ -21,7 +20,6 @@ from benchmarks.report.html.svg import element
 from benchmarks.scenario import ARMS, Arm
 
 TITLE: Final = "Assumptions, and what a decision costs at others"
-STYLE: Final = Path(__file__).parent.parent / "assets" / "sliders.css"
 TIMES: Final = 10.0
 """A number that has no range may be moved from a tenth to ten times the run's value."""
 GUESSED: Final = f"ends: a tenth and {TIMES:g} times the run's value"
@@ -109,7 +107,6 @@ def section(run: Run) -> str:
                 id="cost-form", hidden=True),
         element("p", id="cost-said", role="status"),
         _results(),
-        element("style", STYLE.read_text(encoding="utf-8")),
         _data("cost-inputs", data),
     )  # fmt: skip
 

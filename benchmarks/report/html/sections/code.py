@@ -21,7 +21,6 @@ from benchmarks.scenario import ARMS, Arm
 FIRST: Final = ("pipeline.py", "app.py", "settings.py")
 """What a reader opens first; the other files follow by name, and what is no code at the end."""
 SHOWN: Final = {".py", ".md", ".txt"}
-STYLE: Final = Path(__file__).parents[1] / "assets" / "exhibits.css"
 """Of this section, which is the first of the three, of the drills and of the requests."""
 ABSENT: Final = "This run compares another system, whose code is not in this clone: {}."
 
@@ -37,7 +36,7 @@ class Side:
 
 def section(run: Run) -> str:
     """A pair or a file an element that opens; the pipelines themselves are open."""
-    heading = element("style", STYLE.read_text(encoding="utf-8")) + element("h2", "The two pipelines' code")
+    heading = element("h2", "The two pipelines' code")
     kinds = {arm: run.report["provenance"]["scenario"][arm]["kind"] for arm in ARMS}
     if others := [f"{arm} is of kind {kind}" for arm, kind in kinds.items() if kind != "builtin"]:
         return element("section", heading, element("p", escape(ABSENT.format(", ".join(others)))), id="code")
