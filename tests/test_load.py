@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import math
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from benchmarks.latency.driver import Reply, Samples
 from benchmarks.latency.goodput import Limits, Requests, goodput
 from benchmarks.loading import figures, targets
 from benchmarks.loading.plan import WarmUp
+from shared.backends.http import HttpBackend
+from shared.contract import Completion, Request
 from shared.errors import BadInput
 
 
@@ -229,9 +231,18 @@ def test_a_closed_loop_has_no_rate_of_its_own(capsys: pytest.CaptureFixture[str]
     assert target["achieved_req_s"] > 0
 
 
-def test_a_target_that_dies_leaves_what_it_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_target_that_dies_leaves_what_it_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, calls = HttpBackend.stream, itertools.count()
     with loopback() as (url, process):
-        threading.Timer(0.6, process.kill).start()
+
+        def dies_later(backend: HttpBackend, request: Request) -> AsyncGenerator[str | Completion, None]:
+            if next(calls) == 300:
+                process.kill()
+            return stream(backend, request)
+
+        monkeypatch.setattr(HttpBackend, "stream", dies_later)
         assert run(url, "--rate", 400, "--requests", 4000, "--out", tmp_path) == 2
     assert "PARTIAL after" in capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import diskcache
 
-from benchmarks.faults.parts import CACHE_FAULTS, CLASSIFIER_FAULTS, BrokenCache, BrokenCascade
+from benchmarks.faults.parts import CACHE_FAULTS, CLASSIFIER_FAULTS, BrokenCache, BrokenCascade, read_only
 from direct_pipeline.pipeline import DirectPipeline
 from legacy_pipeline.cache import AnswerCache
 from legacy_pipeline.cascade import Cascade
@@ -25,19 +25,24 @@ from shared.contract import Backend, Pipeline, canonical_json
 
 if TYPE_CHECKING:
     from benchmarks.faults.episode import Plan, Trouble
+    from benchmarks.faults.ledger import Ledger
 
 DATABASE: Final[str] = diskcache.core.DBNAME
+JUMPING: Final = frozenset({"cache-clock-back", "cache-clock-forward"})
 
 
-def build(plan: Plan, folder: Path, models: Mapping[str, Backend]) -> Pipeline:
-    """The pipeline of the plan's arm over these models, its cache in `folder`. Its troubles come by themselves."""
+def build(plan: Plan, folder: Path, models: Mapping[str, Backend], ledger: Ledger) -> Pipeline:
+    """The pipeline of the plan's arm over these models, its cache in `folder`. Its troubles come by themselves.
+
+    Jumps of its clock are noted in the ledger.
+    """
     if plan.arm == "direct":
         return DirectPipeline(models["call"])
     settings = Settings(
         small_first=plan.small_first, escalate_below=plan.escalate_below, small_limit_s=plan.small_limit_s
     )
     small, large = models["small"], models["large"]
-    with _locked(folder / DATABASE) if _starts_under(plan, "cache-locked-at-start") else nullcontext():
+    with _starting(plan, folder / DATABASE):
         answers = AnswerCache(
             folder,
             [small.identity, large.identity],
@@ -48,7 +53,9 @@ def build(plan: Plan, folder: Path, models: Mapping[str, Backend]) -> Pipeline:
     pipeline = LegacyPipeline(answers, _classifier(), small, large, settings)
     for trouble in plan.troubles:
         if trouble.fault.name in CACHE_FAULTS:
-            pipeline.cache = cast("AnswerCache", _CacheTrouble(pipeline.cache, folder / DATABASE, trouble, plan.seed))
+            pipeline.cache = cast(
+                "AnswerCache", _CacheTrouble(pipeline.cache, folder / DATABASE, trouble, plan.seed, ledger)
+            )
         elif trouble.fault.name in CLASSIFIER_FAULTS:
             broken = BrokenCascade(pipeline.cascade, _classifier(), settings, trouble.fault.name)
             _set(trouble, broken)
@@ -64,11 +71,18 @@ def _starts_under(plan: Plan, fault: str) -> bool:
 
 
 @contextmanager
-def _locked(database: Path) -> Iterator[None]:
-    """Somebody else holds the database, if it is there."""
-    if not database.exists():
+def _starting(plan: Plan, database: Path) -> Iterator[None]:
+    """The database as a process finds it that starts now, if it is there."""
+    with ExitStack() as faults:
+        for fault, begin in {"cache-locked-at-start": _locked, "cache-read-only-at-start": read_only}.items():
+            if _starts_under(plan, fault) and database.exists():
+                faults.enter_context(begin(database))
         yield
-        return
+
+
+@contextmanager
+def _locked(database: Path) -> Iterator[None]:
+    """Somebody else holds it."""
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
@@ -77,9 +91,14 @@ def _locked(database: Path) -> Iterator[None]:
 class _CacheTrouble(BrokenCache):
     """Begins and ends by itself, and ends with its process."""
 
-    def __init__(self, answers: AnswerCache, file: Path, trouble: Trouble, seed: int) -> None:
+    def __init__(self, answers: AnswerCache, file: Path, trouble: Trouble, seed: int, ledger: Ledger) -> None:
         super().__init__(answers, file, trouble.fault.name, seed=seed)
+        self._jumps_s = ledger.jumps_s if trouble.fault.name in JUMPING else []
         self._timers = _set(trouble, self)
+
+    def begin(self) -> None:
+        super().begin()
+        self._jumps_s.append(now())
 
     def close(self) -> None:
         for timer in self._timers:

@@ -26,12 +26,29 @@ from shared.steps import Background, Recorder, Step
 PATIENCE_S: Final = 120.0
 """After so many seconds from the last request, one that has not ended never will: no deadline is longer than 30 s."""
 PLACES: Final[dict[Arm, tuple[Place, ...]]] = {
-    "legacy": ("small", "large", "small", "large", "cache", "classifier"),
+    "legacy": ("small", "large", "large", "cache", "classifier"),
     "direct": ("call", "call", "call"),
 }
 """Where a fault may be, as often as there may be several in one place."""
 USERS: Final = (("ann",), ("ann", "bob"), ("ann", "bob", "cay"))
 QUESTIONS: Final = (("easy one",), ("hard one",), ("easy one", "hard one"), ("easy one", "hard one", "hard two"))
+BRIEF: Final = Message("system", "Be brief.")
+TALK: Final = (Message("user", "hard two"), Message("assistant", "Two."))
+VARIED: Final[dict[str, tuple[Any, ...]]] = {
+    "messages": ((BRIEF,), TALK, (BRIEF, *TALK)),  # before the question
+    "task": ("sums",),
+    "scope": ((("locale", "en"),), (("locale", "de"),)),  # besides the user
+    "max_tokens": (1, 512),
+    "temperature": (0.0, 1.0),
+    "top_p": (0.5, 1.0),
+    "seed": (0, 1),
+    "stop": (("\n",), ("\n", ".")),
+    "response_format": ('{"type": "json_object"}', '{"type": "text"}'),
+    "tools": ("[]", '[{"type": "function", "function": {"name": "look_up"}}]'),
+    "sample": (1, 2),
+}
+"""All else that an answer may depend on. An episode varies up to two of these, so that requests differ in just one."""
+VARIED_SHARE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +134,18 @@ def draw(arm: Arm, seed: int) -> Plan:
     drawn = random.Random(f"{arm} {seed}")  # noqa: S311  # a seed, so that runs agree
     pace_s = drawn.choice((0.0, 0.05, 0.5, 3.0))
     users, questions = drawn.choice(USERS), drawn.choice(QUESTIONS)
+    varied = drawn.sample(list(VARIED), drawn.choice((0, 1, 1, 2)))
     at_s, asks = 0.0, []
     for _ in range(drawn.randint(1, 20)):
         at_s += drawn.expovariate(1 / pace_s) if pace_s else 0.0
-        asks.append(_ask(drawn, at_s, drawn.choice(users), drawn.choice(questions)))
+        asks.append(_ask(drawn, at_s, drawn.choice(users), drawn.choice(questions), varied))
     length_s = at_s + 1.0
     restarts = sorted((drawn.uniform(0.0, length_s), drawn.random() < 0.5) for _ in range(drawn.choice((0, 0, 1, 2))))
     return Plan(
         arm,
         seed,
         tuple(asks),
-        tuple(_troubles(arm, drawn, length_s)),
+        tuple(_troubles(arm, drawn, asks, length_s)),
         tuple(restarts),
         small_first=drawn.random() < 0.5,
         escalate_below=drawn.choice((None, -0.5, -1.5)),
@@ -137,14 +155,12 @@ def draw(arm: Arm, seed: int) -> Plan:
     )
 
 
-def _ask(drawn: random.Random, at_s: float, user: str, question: str) -> Ask:
-    locale = [("locale", drawn.choice(("en", "de")))] if drawn.random() < 0.1 else []
+def _ask(drawn: random.Random, at_s: float, user: str, question: str, varied: Sequence[str]) -> Ask:
+    given = {name: drawn.choice(VARIED[name]) for name in varied if drawn.random() < VARIED_SHARE}
+    before, scope = given.pop("messages", ()), given.pop("scope", ())
+    deadline_s = math.exp(drawn.uniform(math.log(0.05), math.log(30.0)))
     request = Request(
-        (Message("user", question),),
-        task=drawn.choice(("sums", *[""] * 9)),
-        scope=(("user", user), *locale),
-        temperature=drawn.choice((0.0, *[None] * 9)),
-        deadline_s=math.exp(drawn.uniform(math.log(0.05), math.log(30.0))),
+        (*before, Message("user", question)), scope=(("user", user), *scope), deadline_s=deadline_s, **given
     )
     kind = drawn.random()
     return Ask(
@@ -157,23 +173,25 @@ def _ask(drawn: random.Random, at_s: float, user: str, question: str) -> Ask:
     )
 
 
-def _troubles(arm: Arm, drawn: random.Random, length_s: float) -> Iterator[Trouble]:
+def _troubles(arm: Arm, drawn: random.Random, asks: Sequence[Ask], length_s: float) -> Iterator[Trouble]:
     """Up to three at once; a model may have several, the cache and the classifier one each."""
-    places = drawn.sample(PLACES[arm], drawn.choice((0, 1, 1, 2, 3)))
+    places = drawn.sample(PLACES[arm], drawn.choice((0, 1, 2, 2, 3)))
     for place in places:
         part = place if place in ("cache", "classifier") else "backend"
         fault = drawn.choice([fault for fault in FAULTS if fault.part == part])
         from_s = drawn.choice((0.0, drawn.uniform(0.0, length_s)))
+        if place == "cache":  # amid the traffic: what befalls rows once needs answers stored before and asked for after
+            from_s = drawn.choice(asks).at_s
         yield Trouble(fault, place, from_s, from_s + drawn.uniform(0.0, length_s))
 
 
-async def play(plan: Plan, build: Callable[[dict[str, Backend]], Pipeline]) -> Episode:
-    """Play it. `build` puts the pipeline together from its models, anew after every restart."""
+async def play(plan: Plan, build: Callable[[dict[str, Backend], Ledger], Pipeline]) -> Episode:
+    """Play it. `build` puts the pipeline together from its models and the ledger, anew after every restart."""
     ledger, unheard = Ledger(), list[str]()
     asyncio.get_running_loop().set_exception_handler(lambda _, told: unheard.append(_unheard(told)))
     outcomes = [Outcome(ask) for ask in plan.asks]
     running: list[asyncio.Task[None]] = []
-    pipeline, background = build(_models(plan, ledger, 0)), Background()
+    pipeline, background = build(_models(plan, ledger, 0), ledger), Background()
     moments = [(ask.at_s, 1, number) for number, ask in enumerate(plan.asks)]
     moments += [(at_s, 0, number) for number, (at_s, _) in enumerate(plan.restarts)]
     for at_s, is_ask, number in sorted(moments):
@@ -185,7 +203,7 @@ async def play(plan: Plan, build: Callable[[dict[str, Backend]], Pipeline]) -> E
             await asyncio.wait(running, timeout=PATIENCE_S)
         await background.drain()
         await pipeline.aclose()
-        pipeline, background = build(_models(plan, ledger, number + 1)), Background()
+        pipeline, background = build(_models(plan, ledger, number + 1), ledger), Background()
     await asyncio.wait(running, timeout=PATIENCE_S)
     await background.drain()
     await pipeline.aclose()

@@ -48,7 +48,7 @@ def _rows(cells: Iterable[Cell], found: Mapping[str, Any]) -> Iterable[Sequence[
                 yield (fault, f"{arm}: not there", *[""] * (len(HEAD) - 2))
         yield (
             fault,
-            f"{cell.arm}: {cell.place}",
+            f"{cell.arm}: {cell.place}" + (f", {cell.at_once} at once" if cell.at_once else ""),
             _share(cell.well, cell),
             _share(cell.degraded, cell),
             ", ".join(

@@ -25,6 +25,8 @@ Text = Callable[[str, str], str]
 
 ANOTHER: Final = "another"
 """The model that answers in place of the one asked."""
+ALIASED: Final = "another model behind an alias"
+"""The fault of a model that never answers under the name asked for, well or not."""
 LONG_CHARS: Final = 200_000
 RETRY_AFTER_S: Final = 0.05
 PAUSE_S: Final = 0.02
@@ -59,11 +61,13 @@ class Asked:
 class FaultyServer:
     """One endpoint; `url` is its base URL. `faults` has the fault of each model that has one, and may change.
 
+    `aliases` are models that answer under another name than the one asked for.
     `slow_s` is the time to the first byte of a slow answer, in seconds.
     """
 
     def __init__(self, text: Text, *, slow_s: float) -> None:
         self.faults: dict[str, str] = {}
+        self.aliases: set[str] = set()
         self.url = ""
         self._text, self._slow_s = text, slow_s
         self._connections: set[asyncio.Task[None]] = set()
@@ -92,7 +96,10 @@ class FaultyServer:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request; whether the connection can bring another."""
         asked = await self._read(reader)
-        played = script(self.faults.get(asked.model), asked, self._text, self._slow_s)
+        fault = self.faults.get(asked.model)
+        if asked.model in self.aliases:
+            asked = replace(asked, model=f"alias of {asked.model}")
+        played = script(fault, asked, self._text, self._slow_s)
         if played.wait_s:
             await asyncio.sleep(played.wait_s)
         for part in played.parts:
@@ -124,7 +131,7 @@ def script(fault: str | None, asked: Asked, text: Text, slow_s: float) -> Script
         return _well(asked)
     if fault == "slow first byte":
         return replace(_well(asked), wait_s=slow_s)
-    if fault in ("another model", "another model by its name"):
+    if fault in OTHERS:
         asked = replace(asked, text=text(ANOTHER, asked.prompt))
         return _well(asked if fault == "another model" else replace(asked, model=ANOTHER))
     return BROKEN[fault](asked)
@@ -197,7 +204,8 @@ BROKEN: Final[Mapping[str, Callable[[Asked], Script]]] = {
     "no token counts": lambda asked: _well(asked, usage=False),
     "very long answer": _overlong,
 }
-FAULTS: Final = (*BROKEN, "another model", "another model by its name", "slow first byte")
+OTHERS: Final = ("another model", "another model by its name", ALIASED)
+FAULTS: Final = (*BROKEN, *OTHERS, "slow first byte")
 """Every fault of the wire."""
 STREAMED_ONLY: Final = frozenset({"no [DONE]", "stream ends early", "event that is no JSON"})
 

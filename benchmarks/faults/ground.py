@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from typing import Final, NamedTuple
 
-from benchmarks.faults.cell import Arm
+from benchmarks.faults.cell import Arm, Place
 from benchmarks.scenario import load as load_scenario
 from benchmarks.targets.builtin import hardware_of, open_backend, open_classifier
 from benchmarks.workloads import traffic, workload
 from legacy_pipeline.classifier import Classifier
 from shared import clock
 from shared.backends.emulated import EmulatedBackend
-from shared.contract import Request
+from shared.contract import Backend, Request
 from shared.errors import BadInput
 from shared.hardware.catalogue import Figure
 
@@ -33,6 +34,8 @@ DEADLINE_S: Final = 30.0
 """The contract's own default."""
 IN_FLIGHT: Final = 256
 """Most requests that a model's hardware accepts, running and waiting: assumed, for the catalogue does not know it."""
+MAIN: Final[Mapping[Arm, Place]] = {"legacy": "large", "direct": "call"}
+"""The model that answers what no other part does."""
 OTHER: Final = "recorded:smollm2-135m"
 """Who answers where another model does: none that either pipeline has."""
 BURST: Final = 67
@@ -82,20 +85,47 @@ class Ground:
         """What the models of a pipeline answer to each question."""
         kinds: Mapping[Arm, Sequence[str]] = {"legacy": ("small", "large"), "direct": ("call",)}
 
-        async def texts() -> dict[Arm, Mapping[str, frozenset[str]]]:
+        return {arm: self._texts([self.models[kind] for kind in of_arm]) for arm, of_arm in kinds.items()}
+
+    @cached_property
+    def others(self) -> Mapping[str, frozenset[str]]:
+        """What the other model answers to each question."""
+        return self._texts([self.other])
+
+    def _texts(self, models: Sequence[Backend]) -> Mapping[str, frozenset[str]]:
+        async def texts() -> dict[str, frozenset[str]]:
             return {
-                arm: {
-                    question: frozenset([(await self.models[kind].complete(request)).text for kind in of_arm])
-                    for question, request in self.requests.items()
-                }
-                for arm, of_arm in kinds.items()
+                question: frozenset([(await model.complete(request)).text for model in models])
+                for question, request in self.requests.items()
             }
 
         return clock.run(texts(), virtual=True)
 
-    def backend(self, kind: str) -> EmulatedBackend:
-        """A model at its hardware's pace, for one event loop."""
-        return EmulatedBackend(self.models[kind], self.hardware[kind])
+    def at_once(self, arm: Arm) -> tuple[int | None, list[int]]:
+        """How many requests the arm's main model serves at once, and, where that is assumed, its range in doublings.
+
+        None where nobody knows and nothing is assumed: then it does not bind.
+        """
+        figure = self.hardware[MAIN[arm]].figures["capacity"]
+        value = None if figure.value is None else int(figure.value)
+        if figure.standing != "assumed" or figure.low is None or figure.high is None:
+            return value, []
+        found = [int(figure.low)]
+        while found[-1] * 2 < figure.high:
+            found.append(found[-1] * 2)
+        return value, sorted({*found, int(figure.high)})
+
+    def backend(self, kind: str, at_once: int | None = None, *, other: bool = False) -> EmulatedBackend:
+        """A model at its hardware's pace, for one event loop: the place's own, or the other one in its place.
+
+        It serves `at_once` requests at once, as far as the range assumed for it allows; None is what is assumed anyway.
+        """
+        hardware = self.hardware[kind]
+        figure = hardware.figures["capacity"]
+        if at_once is not None and figure.low is not None and figure.high is not None:
+            value = min(max(at_once, figure.low), figure.high)
+            hardware = hardware.with_assumed({"capacity": replace(figure, value=value)})
+        return EmulatedBackend(self.other if other else self.models[kind], hardware)
 
     def script(self, seed: int) -> Script:
         """Every question of the workload's stream when it comes, with the repeats that the default preset has."""

@@ -32,6 +32,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from benchmarks import scenario as scenarios
+from benchmarks.faults import oracle
 from benchmarks.faults.assembly import DATABASE
 from benchmarks.faults.cell import Arm, Cell
 from benchmarks.faults.oracle import Ended, tally
@@ -129,25 +130,33 @@ class Lives:
     rows: dict[str, str] = field(default_factory=dict)
     expected: dict[str, str] = field(default_factory=dict)
 
-    def judged(self, sent: Sequence[Sent]) -> list[tuple[Ended, Answer, set[str]]]:
+    def judged(self, sent: Sequence[Sent]) -> list[oracle.Sent]:
         """Each request with its usual answer, which comes from the cache where it had been asked before."""
         found = []
         for each in sent:
             usual = self.usual[each.question]
             kept = self.caches and each.repeat and usual.completion.finish_reason == "stop"
-            found.append((each.ended, replace(usual, steps=()) if kept else usual, {usual.text}))
+            found.append(oracle.Sent(each.ended, replace(usual, steps=()) if kept else usual, {usual.text}))
         return found
+
+    def damage(self) -> dict[str, int]:
+        """What is on disk and must not be, as ways to be wrong or lost: rows of another text, damaged databases."""
+        rows = sum(self.expected.get(key) != text for key, text in self.rows.items())
+        disks = sum(bool(disk.fault) for disk in self.disks)
+        found = {"wrong: a stored row holds another text": rows, "lost: the database is damaged": disks}
+        return {what: count for what, count in found.items() if count}
 
 
 def cells(*, kills: int = 3, seed: int = 7) -> list[Cell]:
     """A cell for each pipeline: what became of requests under way in so many kills, and of those asked afterwards."""
-    return [_cell("legacy", kills, seed), _cell("direct", kills, seed)]
+    return [cell("legacy", lives("legacy", kills, seed)), cell("direct", lives("direct", kills, seed))]
 
 
-def _cell(arm: Arm, kills: int, seed: int) -> Cell:
-    seen = lives(arm, kills, seed)
+def cell(arm: Arm, seen: Lives) -> Cell:
+    """The cell of these lives. What is damaged on disk counts among what came after, and breaks it."""
     sent, after = seen.judged(seen.under_way), seen.judged(seen.after)
-    return tally(arm, "killed", "process", sent, tick_s=TICK_S, after=after, played="process")
+    found, damage = tally(arm, "killed", "process", sent, tick_s=TICK_S, after=after, played="process"), seen.damage()
+    return replace(found, after=found.after + sum(damage.values()), lingering={**found.lingering, **damage})
 
 
 def lives(arm: Arm, kills: int, seed: int) -> Lives:

@@ -7,6 +7,7 @@ notes what the pipeline was given.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections.abc import AsyncGenerator
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.clock import now, sleep_until
-from shared.contract import Backend, Completion, FinishReason, Identity, Request, Usage
+from shared.contract import Backend, Completion, FinishReason, Identity, Request, Usage, canonical_json
+from shared.errors import CrossoverError
 
 CUT_SHARE: Final = 1 / 12
 """Share of a healthy model's answers that the limit of tokens cuts off."""
@@ -26,24 +28,30 @@ _MARK: Final = re.compile(r"\[[^]]*\]")
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call of a model. `ended_s` is None while it runs; `completion` is there once it has completed."""
+    """One call of a model. `ended_s` is None while it runs; then it has a `completion`, an `error`, or was stopped."""
 
     model: str
     request: Request
+    begun_s: float
     ended_s: float | None = None
     completion: Completion | None = None
+    error: CrossoverError | None = None
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Every call of an episode, in the order in which they began, and those that gave a text by that text."""
+    """Every call of an episode, in the order in which they began, and those that gave a text by that text.
+
+    `jumps_s` are the moments at which the clock that the cache reads jumped.
+    """
 
     calls: list[Call] = field(default_factory=list)
     by_text: dict[str, Call] = field(default_factory=dict)
+    jumps_s: list[float] = field(default_factory=list)
     answers: int = 0
 
     def begin(self, model: str, request: Request) -> Call:
-        call = Call(model, request)
+        call = Call(model, request, now())
         self.calls.append(call)
         return call
 
@@ -59,9 +67,10 @@ class Ledger:
 
 
 def mark(request: Request) -> str:
-    """Whom an answer is for: everything but the settings of the model that it may depend on."""
+    """Whom an answer is for: all that it may depend on, the prompt as a hash besides its last message."""
     scope = " ".join(f"{name}={value}" for name, value in request.scope)
-    return f"[{scope} {request.task}: {request.messages[-1].content}]"
+    prompt = hashlib.sha256(canonical_json(request.prompt()).encode()).hexdigest()[:8]
+    return f"[{scope} {request.task}: {request.messages[-1].content} {prompt}]"
 
 
 def marks(text: str) -> set[str]:
@@ -121,6 +130,9 @@ class Noted:
             completion = await self._inner.complete(request)
             self._ledger.complete(call, completion)
             return completion
+        except CrossoverError as error:
+            call.error = error
+            raise
         finally:
             call.ended_s = now()
 
@@ -132,6 +144,9 @@ class Noted:
                     if isinstance(item, Completion):
                         self._ledger.complete(call, item)
                     yield item
+        except CrossoverError as error:
+            call.error = error
+            raise
         finally:
             call.ended_s = now()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.faults import ground
 from benchmarks.faults.catalogue import BY_NAME, FAULTS, Fault
-from benchmarks.faults.cell import Cell
+from benchmarks.faults.cell import ARMS, Cell
 from benchmarks.faults.play import STREAMED, TICK_S, cells, places
 from benchmarks.faults.words import headline, modes, not_there, outlived, words
 from benchmarks.progress import Progress
@@ -83,6 +83,7 @@ def document(found: Sequence[Cell], *, seed: int, seeds: int) -> dict[str, Any]:
             "rate": ground.RATE,
             "one_streamed_in": STREAMED,
             "in_flight_assumed": ground.IN_FLIGHT,
+            "at_once_assumed": {arm: ground.ground().at_once(arm)[0] for arm in ARMS},
         },
         "standing": standing(),
         "cells": [cell.as_json() for cell in found],

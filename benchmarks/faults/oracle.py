@@ -5,8 +5,9 @@
                 beginning or a continuation of one of these whose finish reason says itself that it is cut short
     failed      a typed error
     left        the client went away itself
-    wrong       any other text, given as good, under a fault that can be detected
-    undetected  the same under a fault that nothing in the answer shows
+    wrong       any other text, given as good; an answer from the cache beyond its time to live; token counts where the
+                model gave none
+    undetected  exactly the text that the fault puts there, where nothing in the answer shows it
     lost        no outcome at all, or an error that has no type
 
 The way is who answered: a model by its place, or an answer that was there already (cached, or a call shared with an
@@ -16,14 +17,15 @@ equal request: which of the two depends on milliseconds). Whether it came late i
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from benchmarks.faults.catalogue import BY_NAME
-from benchmarks.faults.cell import Arm, Cell, Place, Played
-from shared.contract import Answer
+from benchmarks.faults.cell import SAME, Arm, Cell, Place, Played
+from legacy_pipeline.settings import Settings
+from shared.contract import Answer, Usage
 from shared.steps import Step
 
 Class: TypeAlias = Literal["well", "degraded", "failed", "left", "wrong", "undetected", "lost"]
@@ -31,6 +33,9 @@ Class: TypeAlias = Literal["well", "degraded", "failed", "left", "wrong", "undet
 CALLS: Final = frozenset({"small", "large", "call"})
 P99_LEAST: Final = 662
 """Requests that support a p99 (docs/latency.md: the rule of MLPerf LoadGen's early stopping)."""
+TTL_S: Final = Settings().cache_ttl_s
+"""All of the matrix runs with the default."""
+AGE: Final = re.compile(r"stored (-?[0-9.]+) s ago")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,20 @@ class Ended:
     left: bool = False
 
 
+class Sent(NamedTuple):
+    """One request: how it ended, and what it is judged by.
+
+    `usual` is the answer to the same request without the fault, `healthy` what the pipeline's models all say, `planted`
+    what a fault says that nothing shows, `uncounted` the place whose answers come without token counts.
+    """
+
+    ended: Ended
+    usual: Answer
+    healthy: Collection[str]
+    planted: Collection[str] = ()
+    uncounted: str = ""
+
+
 class Judged(NamedTuple):
     """The class, and in which way: who answered instead of whom, or the error's type."""
 
@@ -56,28 +75,49 @@ class Judged(NamedTuple):
     way: str
 
 
-def judge(ended: Ended, usual: Answer, healthy: Collection[str], *, detectable: bool) -> Judged:
-    """`usual` is the answer to the same request without the fault, `healthy` what the pipeline's models all say."""
+def judge(sent: Sent) -> Judged:
+    """The one class that the request is in."""
+    ended = sent.ended
     if ended.left:
         return Judged("left", "")
     if ended.error:
         return Judged("failed", ended.error)
     if ended.answer is None:
         return Judged("lost", ended.untyped or "no outcome")
-    answer, by, usually = ended.answer, way(ended.steps), way(usual.steps)
-    if answer.text == usual.text and by == usually:
-        return Judged("well", by)
-    if answer.text in healthy:
-        if by != usually:
-            return Judged("degraded", f"{by} instead of {usually}")
-        return Judged("degraded", "another model's answer, kept")
-    if answer.completion.finish_reason == "length" and any(_continues(answer.text, text) for text in healthy):
+    by = way(ended.steps)
+    if not all(0.0 <= age_s < TTL_S for age_s in _ages(ended.steps)):
+        return Judged("wrong", "an answer beyond its time to live")
+    if sent.uncounted and _is_counted(ended.answer.completion.usage, by, sent.uncounted):
+        return Judged("wrong", f"token counts that nobody gave, by {by}")
+    return _by_text(sent, ended.answer, by)
+
+
+def _by_text(sent: Sent, answer: Answer, by: str) -> Judged:
+    usually = way(sent.usual.steps)
+    if answer.text == sent.usual.text:
+        return Judged("well", by) if by == usually else Judged("degraded", f"{by} instead of {usually}, {SAME}")
+    if answer.text in sent.healthy:
+        return Judged("degraded", f"another model's text by {by}")
+    if answer.text in sent.planted:
+        return Judged("undetected", f"another text by {by}")
+    if answer.completion.finish_reason == "length" and any(_continues(answer.text, text) for text in sent.healthy):
         return Judged("degraded", "cut short, and says so")
-    return Judged("wrong" if detectable else "undetected", f"another text by {by}")
+    return Judged("wrong", f"another text by {by}")
+
+
+def _ages(steps: Iterable[Step]) -> list[float]:
+    """The age in seconds of each answer from the cache, where the step tells it."""
+    kept = (AGE.match(step.detail) for step in steps if (step.kind, step.outcome) == ("cache", "ok"))
+    return [float(told[1]) for told in kept if told]
+
+
+def _is_counted(usage: Usage, by: str, uncounted: str) -> bool:
+    """Whether an answer without token counts has some. A kept one may have those of an earlier call, and never 0."""
+    return usage != Usage() if by.startswith(uncounted) else 0 in (usage.input_tokens, usage.output_tokens)
 
 
 def _continues(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
+    return bool(one.strip()) and (one.startswith(other) or other.startswith(one))
 
 
 def way(steps: Iterable[Step]) -> str:
@@ -95,20 +135,19 @@ def tally(
     arm: Arm,
     fault: str,
     place: Place,
-    requests: Sequence[tuple[Ended, Answer, Collection[str]]],
+    requests: Sequence[Sent],
     *,
     tick_s: float,
-    after: Sequence[tuple[Ended, Answer, Collection[str]]] = (),
+    after: Sequence[Sent] = (),
     played: Played = "virtual",
 ) -> Cell:
-    """The cell of requests sent during the fault, each with its usual answer and the healthy texts.
+    """The cell of requests sent during the fault; `after` are those sent when it was over.
 
-    `after` are requests sent when it was over. `tick_s` is how long after its deadline a request may end.
+    `tick_s` is how long after its deadline a request may end.
     """
-    detectable = BY_NAME[fault].detectable
-    judged = [judge(*request, detectable=detectable) for request in requests]
+    judged = [judge(sent) for sent in requests]
     verdicts = Counter(each.verdict for each in judged)
-    seconds = sorted(ended.seconds for ended, *_ in requests if not ended.left)
+    seconds = sorted(sent.ended.seconds for sent in requests if not sent.ended.left)
     return Cell(
         arm,
         fault,
@@ -120,17 +159,14 @@ def tally(
         wrong=verdicts["wrong"],
         undetected=verdicts["undetected"],
         lost=verdicts["lost"],
-        late=sum(ended.seconds > ended.deadline_s + tick_s for ended, *_ in requests),
+        late=sum(sent.ended.seconds > sent.ended.deadline_s + tick_s for sent in (*requests, *after)),
         p99_s=round(seconds[math.ceil(0.99 * len(seconds)) - 1], 9) if len(seconds) >= P99_LEAST else None,
         slowest_s=round(seconds[-1], 9) if seconds else None,
         ways=_counted(f"{each.verdict}: {each.way}" for each in judged if each.way),
         left=verdicts["left"],
-        calls=sum(step.kind in CALLS for ended, *_ in requests for step in ended.steps),
         after=len(after),
         lingering=_counted(
-            f"{found.verdict}: {found.way}"
-            for request in after
-            if (found := judge(*request, detectable=detectable)).verdict != "well"
+            f"{found.verdict}: {found.way}" for sent in after if (found := judge(sent)).verdict != "well"
         ),
         played=played,
     )

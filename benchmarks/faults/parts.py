@@ -12,8 +12,8 @@ import math
 import pickle
 import random
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,9 +32,12 @@ DAY_S: Final = 86_400.0
 BUSY_S: Final = 0.01
 """Seconds that the cache waits for a lock. They pass on the virtual clock; for real only SQLite's least, 1 ms."""
 SLOW_STORE_S: Final = (0.2, 3.0)
+"""Seconds for which a write holds the event loop when the disk is slow: SQLite writes inline."""
 SLOW_JUDGE_S: Final = 0.02
 """Seconds of processor time a judgement takes when it is slow: a hundred times what it should."""
 
+ALTERED: Final = "altered"
+"""The text of an altered row."""
 GARBAGE: Final = (b"\x00\xff\xfe", "{", "", '{"stored_at": "yesterday"}', "[1, 2]", 17, 2.5)
 """What is found where an answer was: bytes, half a row, nothing, a row of another shape, numbers."""
 
@@ -92,7 +95,7 @@ class BrokenCache:
         if self.locked:
             spend(BUSY_S)
         if self.slow:
-            await asyncio.sleep(self.random.uniform(*SLOW_STORE_S))
+            spend(self.random.uniform(*SLOW_STORE_S))
         return await self._cache.put(key, request, completion)
 
     def sql(self, statement: str) -> Any:
@@ -164,7 +167,7 @@ def _corrupt(cache: BrokenCache) -> Undo:
 def _alter(cache: BrokenCache) -> Undo:
     """Another text in a row that is otherwise as it should be."""
     return cache.elsewhere(
-        lambda database: database.execute("UPDATE Cache SET value = json_set(value, '$.text', 'altered')")
+        lambda database: database.execute("UPDATE Cache SET value = json_set(value, '$.text', ?)", (ALTERED,))
     )
 
 
@@ -179,6 +182,24 @@ def _jump(seconds: float) -> Callable[[BrokenCache], Undo]:
     """A clock that jumps by so much is the same as rows whose time lies as far the other way."""
     statement = "UPDATE Cache SET value = json_set(value, '$.stored_at', json_extract(value, '$.stored_at') - ?)"
     return lambda cache: cache.elsewhere(lambda database: database.execute(statement, (seconds,)))
+
+
+@contextmanager
+def read_only(file: Path) -> Iterator[None]:
+    """Whoever opens the database meanwhile may read it and not write (SQLITE_READONLY). Nobody may hold it open.
+
+    SQLite goes by byte 18 of the file, its write version: https://www.sqlite.org/fileformat2.html, 1.3.3. Permissions
+    would not do, for nothing is read-only to root.
+    """
+    with file.open("r+b") as database:
+        database.seek(18)
+        version = database.read(1)
+        database.seek(18)
+        database.write(b"\xff")
+    yield
+    with file.open("r+b") as database:
+        database.seek(18)
+        database.write(version)
 
 
 CACHE_FAULTS: Final[Mapping[str, Callable[[BrokenCache], Undo]]] = {

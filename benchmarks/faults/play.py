@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, aclosing, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import diskcache
 
 from benchmarks.faults import parts
+from benchmarks.faults.calls import Calls, CountedBackend
 from benchmarks.faults.catalogue import Fault
 from benchmarks.faults.cell import Arm, Cell, Place
 from benchmarks.faults.ground import (
@@ -32,7 +33,7 @@ from benchmarks.faults.ground import (
     spread,
     stampede,
 )  # fmt: skip
-from benchmarks.faults.oracle import Ended, tally
+from benchmarks.faults.oracle import Ended, Sent, tally
 from benchmarks.targets.builtin import open_classifier
 from direct_pipeline.pipeline import DirectPipeline
 from legacy_pipeline.app import build
@@ -54,7 +55,9 @@ STREAMED: Final = 3
 """One request in so many is streamed, the others are asked for whole."""
 LOST_S: Final = 60.0
 """How long after its deadline a request is given up as lost."""
-AT_START: Final = frozenset({"cache-locked-at-start", "classifier-missing", "classifier-version"})
+AT_START: Final = frozenset(
+    {"cache-locked-at-start", "cache-read-only-at-start", "classifier-missing", "classifier-version"}
+)
 """Faults that show when a process starts: the pipeline is closed and built again over the same cache."""
 PLACES: Final[dict[str, tuple[tuple[Arm, Place], ...]]] = {
     "backend": (("legacy", "small"), ("legacy", "large"), ("direct", "call")),
@@ -64,7 +67,10 @@ PLACES: Final[dict[str, tuple[tuple[Arm, Place], ...]]] = {
 }
 """Where a part's faults can strike. The direct pipeline has no cache, no classifier and one model."""
 
-Sent: TypeAlias = tuple[Ended, Answer, Collection[str]]
+LOAD: Final = frozenset({"stampede", "ten-times-the-load"})
+"""Faults that are more requests than usual: how many of them a model serves at once is assumed, so all of the range is
+played.
+"""
 Known: TypeAlias = dict[tuple[Arm, int, bool], list[Ended]]
 """Runs without a fault, by arm, seed and whether the script is that of a stampede."""
 
@@ -81,16 +87,47 @@ def cells(ground: Ground, faults: Sequence[Fault], seeds: Sequence[int]) -> Iter
         if fault.name == "killed":
             continue  # a real process: `killed.py`
         for arm, place in places(fault):
-            sent: list[Sent] = []
-            after: list[Sent] = []
-            for seed in seeds:
-                played = _play(ground, arm, fault, place, seed, usual)
-                sent += played[WARM : WARM + BROKEN]
-                after += played[WARM + BROKEN :]
-            yield tally(arm, fault.name, place, sent, tick_s=TICK_S, after=after)
+            cell = _cell(ground, arm, fault, place, seeds, usual)
+            yield cell
+            if fault.name in LOAD:
+                assumed, others = ground.at_once(arm)
+                for at_once in others:
+                    played = cell if at_once == assumed else _cell(ground, arm, fault, place, seeds, usual, at_once)
+                    yield replace(played, at_once=at_once)
 
 
-def _play(ground: Ground, arm: Arm, fault: Fault, place: Place, seed: int, known: Known) -> list[Sent]:
+def _cell(
+    ground: Ground,
+    arm: Arm,
+    fault: Fault,
+    place: Place,
+    seeds: Sequence[int],
+    usual: Known,
+    at_once: int | None = None,
+) -> Cell:
+    runs = [_play(ground, arm, fault, place, seed, usual, at_once) for seed in seeds]
+    cell = tally(
+        arm,
+        fault.name,
+        place,
+        [sent for run in runs for sent in run.sent[WARM : WARM + BROKEN]],
+        tick_s=TICK_S,
+        after=[sent for run in runs for sent in run.sent[WARM + BROKEN :]],
+    )
+    return replace(cell, calls=sum(run.calls for run in runs), abandoned=sum(run.abandoned for run in runs))
+
+
+class Played(NamedTuple):
+    """One run: all of its requests, and of its model calls those begun during the fault and those left running."""
+
+    sent: list[Sent]
+    calls: int
+    abandoned: int
+
+
+def _play(
+    ground: Ground, arm: Arm, fault: Fault, place: Place, seed: int, known: Known, at_once: int | None = None
+) -> Played:
     """One run with the fault beside the same without it, which is played once for all faults."""
     script = ground.script(seed)
     plain = script
@@ -105,11 +142,20 @@ def _play(ground: Ground, arm: Arm, fault: Fault, place: Place, seed: int, known
         script = crowd(script)
     elif fault.name == "cancelled-client":
         script = leavers(script, [ended.seconds for ended in usual], seed)
-    run = _Run(ground, arm, fault, place, script, seed)
-    return [
-        (ended, _answered(each), ground.healthy[arm][question])
-        for ended, each, question in zip(run.played(), usual, script.questions, strict=True)
-    ]
+    run = _Run(ground, arm, fault, place, script, seed, at_once)
+    sent = []
+    for number, (ended, each, question) in enumerate(zip(run.played(), usual, script.questions, strict=True)):
+        uncounted = place if fault.name == "no-token-counts" and WARM <= number < WARM + BROKEN else ""
+        planted = _planted(ground, fault, question)
+        sent.append(Sent(ended, _answered(each), ground.healthy[arm][question], planted, uncounted))
+    return Played(sent, run.calls.begun, run.calls.abandoned)
+
+
+def _planted(ground: Ground, fault: Fault, question: str) -> frozenset[str]:
+    """What a fault that nothing shows puts in the place of this question's answer."""
+    if fault.detectable:
+        return frozenset()
+    return frozenset([parts.ALTERED]) if fault.part == "cache" else ground.others[question]
 
 
 def _answered(usual: Ended) -> Answer:
@@ -123,12 +169,22 @@ def _answered(usual: Ended) -> Answer:
 class _Run:
     """One pipeline over one script on a clock of its own, broken in its middle part if there is a fault."""
 
-    def __init__(self, ground: Ground, arm: Arm, fault: Fault | None, place: Place, script: Script, seed: int) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        arm: Arm,
+        fault: Fault | None,
+        place: Place,
+        script: Script,
+        seed: int,
+        at_once: int | None = None,
+    ) -> None:
         self._ground, self._arm, self._fault, self._place = ground, arm, fault, place
-        self._script, self._seed = script, seed
+        self._script, self._seed, self._at_once = script, seed, at_once
         self._is_broken = False
         self._refused = ""
         self._background = Background()
+        self.calls = Calls(TICK_S, lambda: self._is_broken)
         self._tasks: list[asyncio.Task[Ended]] = []
         self._part: parts.BrokenCache | parts.BrokenCascade | None = None
 
@@ -180,6 +236,9 @@ class _Run:
             return open_classifier(small, large, self._folder)[0]
         if fault == "classifier-version":
             return open_classifier(replace(small, version="0" * 64), large)[0]
+        if fault == "cache-read-only-at-start":
+            while_it_starts.enter_context(parts.read_only(self._database))
+            return self._ground.classifier
         other = while_it_starts.enter_context(closing(sqlite3.connect(self._database, isolation_level=None)))
         other.execute("BEGIN EXCLUSIVE")
         return self._ground.classifier
@@ -199,12 +258,13 @@ class _Run:
         return pipeline
 
     def _backend(self, kind: str) -> Backend:
-        backend = self._ground.backend(kind)
-        if self._fault is None or self._place != kind:
-            return backend
-        return FaultyBackend(
-            backend, self._fault.name, seed=self._seed, when=lambda: self._is_broken, other=self._ground.other
-        )
+        backend: Backend = self._ground.backend(kind, self._at_once)
+        if self._fault and self._place == kind:
+            other = self._ground.backend(kind, other=True)
+            backend = FaultyBackend(
+                backend, self._fault.name, seed=self._seed, when=lambda: self._is_broken, other=other
+            )
+        return CountedBackend(backend, self.calls)
 
     async def _ask(self, number: int) -> Ended:
         request, leave_s = self._ground.requests[self._script.questions[number]], self._script.leave_s[number]
@@ -213,8 +273,10 @@ class _Run:
         begun, got, error, untyped = now(), None, "", ""
         steps: Sequence[Step] = ()
         try:
-            async with asyncio.timeout(request.deadline_s + LOST_S if leave_s is None else leave_s) as patience:
-                got = await consume(self._pipeline, request, self._background, streamed=number % STREAMED == 0)
+            patience_s = request.deadline_s + LOST_S if leave_s is None else leave_s
+            with self.calls.client(request):
+                async with asyncio.timeout(patience_s) as patience:
+                    got = await consume(self._pipeline, request, self._background, streamed=number % STREAMED == 0)
             steps = got.steps
         except CrossoverError as caught:
             error, steps = type(caught).__name__, caught.steps

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from benchmarks.faults.catalogue import BY_NAME
 from benchmarks.faults.cell import Arm, Cell, Place
-from benchmarks.faults.faulty_server import STREAMED_ONLY, FaultyServer
-from benchmarks.faults.oracle import Ended, tally
+from benchmarks.faults.faulty_server import ALIASED, ANOTHER, STREAMED_ONLY, FaultyServer
+from benchmarks.faults.oracle import Ended, Sent, tally
 from benchmarks.faults.play import consume
 from benchmarks.progress import Progress
 from direct_pipeline.pipeline import DirectPipeline
@@ -64,7 +65,7 @@ FORMS: Final[Mapping[str, tuple[str, ...]]] = {
     "reset-midway": ("reset in the body", "truncated body"),
     "malformed": ("malformed JSON", "error object"),
     "empty": ("empty 200", "empty text"),
-    "other-model": ("another model",),
+    "other-model": ("another model", ALIASED),
     "other-model-named": ("another model by its name",),
     "no-token-counts": ("no token counts", "no [DONE]"),
     "overlong": ("very long answer",),
@@ -72,8 +73,6 @@ FORMS: Final[Mapping[str, tuple[str, ...]]] = {
 """By name in the catalogue: what `faulty_server.py` sends. Forms of one fault are those that parsers see alike."""
 PARSERS: Final[tuple[Literal["http"], Literal["litellm"]]] = ("http", "litellm")
 PLACES: Final[tuple[tuple[Arm, Place], ...]] = (("legacy", "small"), ("legacy", "large"), ("direct", "call"))
-
-Sent = tuple[Ended, Answer, Collection[str]]
 
 
 class Run(NamedTuple):
@@ -189,9 +188,14 @@ class _Player:
         async def ask(prompt: str, deadline_s: float, *, kept: bool) -> Sent:
             ended = await self._ask(pipeline, Request((Message("user", prompt),), deadline_s=deadline_s), background)
             await background.drain()
-            return ended, self._usual(prompt, kept=kept), self._healthy(prompt)
+            planted = () if BY_NAME[self.run.fault].detectable else (text(ANOTHER, prompt),)
+            broken = self.run.fault == "no-token-counts" and self.run.name in faults
+            uncounted = self.run.place if broken else ""
+            return Sent(ended, self._usual(prompt, kept=kept), self._healthy(prompt), planted, uncounted)
 
         deadline_s = DEADLINE_S if self.run.fault in SILENT else PATIENT_S
+        if self.run.form == ALIASED:
+            self.server.aliases.add(self.run.name)
         try:
             await ask("grass", PATIENT_S, kept=False)
             faults[self.run.name] = self.run.form

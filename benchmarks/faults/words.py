@@ -2,17 +2,20 @@
 
 First what must never be, then what cannot be noticed, then how each pipeline behaves and which outlives what. `MARGIN`
 is the difference in the share of answered requests from which on one pipeline is said to outlive a fault that the other
-does not. A failure mode is a distinct pair of outcome and way, other than a good answer in the usual way.
+does not: over all that is assumed of its hardware, and only where nobody was misled. A failure mode is a distinct pair
+of outcome and way, other than a good answer in the usual way or a hit instead of a call.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from benchmarks.faults.catalogue import BY_NAME
-from benchmarks.faults.cell import ARMS, Arm, Cell
+from benchmarks.faults.cell import ARMS, SAME, Arm, Cell
+from benchmarks.faults.ground import IN_FLIGHT
 
 MARGIN: Final = 0.05
 SOONER_S: Final = 1.0
@@ -48,11 +51,24 @@ def outlived(cells: Sequence[Cell]) -> dict[Arm, list[str]]:
     """
     found: dict[Arm, list[str]] = {arm: [] for arm in ARMS}
     for legacy, direct in _pairs([cell for cell in cells if cell.played == "virtual"]):
-        ahead = share(legacy) - share(direct)
-        arm: Arm = "legacy" if ahead > 0 else "direct"
-        if abs(ahead) > MARGIN and legacy.fault not in found[arm]:
+        if arm := _ahead(cells, legacy, direct):
             found[arm].append(legacy.fault)
     return found
+
+
+def _ahead(cells: Sequence[Cell], legacy: Cell, direct: Cell) -> Arm | None:
+    """Who outlives this fault, if anybody: by more than `MARGIN` whatever each one's hardware is assumed to do."""
+    if legacy.undetected or direct.undetected:
+        return None
+    first, second = ([share(cell) for cell in (each, *_assuming(cells, each))] for each in (legacy, direct))
+    if min(first) - max(second) > MARGIN:
+        return "legacy"
+    return "direct" if min(second) - max(first) > MARGIN else None
+
+
+def _assuming(cells: Sequence[Cell], like: Cell) -> list[Cell]:
+    """The same cell with other assumptions of how many requests its main model serves at once."""
+    return [cell for cell in cells if cell.at_once and (cell.arm, cell.fault) == (like.arm, like.fault)]
 
 
 def share(cell: Cell) -> float:
@@ -62,6 +78,7 @@ def share(cell: Cell) -> float:
 
 
 def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
+    cells = [cell for cell in cells if cell.at_once is None]
     direct = {(cell.fault, cell.played): cell for cell in cells if cell.arm == "direct"}
     return [
         (cell, direct[cell.fault, cell.played])
@@ -71,40 +88,54 @@ def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
 
 
 def _never(cells: Sequence[Cell]) -> list[str]:
-    requests = sum(cell.requests for cell in cells)
+    told = [cell for cell in cells if cell.at_once is None]
+    requests, after = sum(cell.requests for cell in told), sum(cell.after for cell in told)
     broken = [cell for cell in cells if cell.broken]
     if not broken:
         return [
-            f"Of {requests:,} requests sent during faults none was lost, none ended later than its deadline and one "
-            "scheduling tick, and none was given a wrong answer as a good one under a fault that can be noticed."
+            f"Of {requests:,} requests sent during faults and {after:,} after them none was lost, none ended later "
+            "than its deadline and one scheduling tick, and none was given a wrong answer as a good one under a fault "
+            "that can be noticed; no model call ran on for nobody."
         ]
     return [
-        f"BROKEN: {cell.arm} with {cell.fault} in {cell.place} ({cell.played}): {cell.wrong} wrong, {cell.lost} lost, "
-        f"{cell.late} late of {cell.requests}."
+        f"BROKEN: {cell.arm} with {cell.fault} in {cell.place} ({cell.played}): {cell.wrong} wrong and {cell.lost} "
+        f"lost of {cell.requests}, {cell.broken_after} wrong or lost of {cell.after} after it, {cell.late} late, "
+        f"{_number(cell.abandoned or 0, 'model call')} left running."
         for cell in broken
     ]
 
 
 def _undetected(cells: Sequence[Cell]) -> list[str]:
-    """Only where something was seen: the other cells of such a fault say nothing."""
-    return [
-        f"{cell.arm}: {cell.fault} in {cell.place} ({cell.played}; {BY_NAME[cell.fault].what}) cannot be noticed: "
-        f"{cell.undetected} of {cell.requests} requests were given another text."
-        for cell in cells
-        if cell.undetected
-    ]
+    """Whom a fault misled that nothing shows, how often, and who keeps what it was told."""
+    sentences = []
+    for (fault, played), group in itertools.groupby(cells, lambda cell: (cell.fault, cell.played)):
+        misled = [cell for cell in group if cell.undetected]
+        if not misled:
+            continue
+        told = [f"{cell.undetected} of {cell.requests} requests by {cell.arm} ({cell.place})" for cell in misled]
+        kept = [(cell, sum(n for way, n in cell.lingering.items() if way.startswith("undetected"))) for cell in misled]
+        later = [f"{count} of the next {cell.after} by {cell.arm} ({cell.place})" for cell, count in kept if count]
+        sentences.append(
+            f"{fault} ({played}; {BY_NAME[fault].what}) cannot be noticed: another text was given to {_listed(told)}"
+            + (f". It stays among the answers that are kept: given to {_listed(later)}." if later else ".")
+        )
+    return sentences
 
 
 def _modes(cells: Sequence[Cell]) -> list[str]:
     found = modes(cells)
-    counted = {arm: [cell for cell in cells if cell.arm == arm] for arm in ARMS}
+    counted = {arm: {(cell.fault, cell.place) for cell in cells if cell.arm == arm} for arm in ARMS}
     if not all(counted.values()):
         return []
+    grave = {arm: sum(not mode.endswith(SAME) for mode in found[arm]) for arm in ARMS}
     each = "; ".join(
-        f"{arm} has {_number(len(found[arm]), 'failure mode')} over {_number(len(counted[arm]), 'cell')}"
+        f"{arm} has {_number(grave[arm], 'failure mode')} that {'gives' if grave[arm] == 1 else 'give'} "
+        f"a user an error or another text ({len(found[arm])} with those that give the same text by another way), "
+        f"over {_number(len(counted[arm]), 'pair')} of fault and place"
         for arm in ARMS
     )
-    absent = sorted({cell.place for cell in counted["legacy"]} - {cell.place for cell in counted["direct"]} - {"large"})
+    places = {arm: {place for _, place in counted[arm]} for arm in ARMS}
+    absent = sorted(places["legacy"] - places["direct"] - {"large"})
     verb = "is" if len(absent) == 1 else "are"
     there = f" {_listed(absent).capitalize()} {verb} not there in direct and cannot fail." if absent else ""
     return [f"{each}.{there}"]
@@ -114,11 +145,7 @@ def _outlives(cells: Sequence[Cell]) -> list[str]:
     pairs = [pair for pair in _pairs(cells) if pair[0].place == "large" and pair[0].played == "virtual"]
     sentences = []
     for arm, other in zip(ARMS, reversed(ARMS), strict=True):
-        ahead = [
-            (legacy, direct)
-            for legacy, direct in pairs
-            if (share(legacy) - share(direct)) * (1 if arm == "legacy" else -1) > MARGIN
-        ]
+        ahead = [pair for pair in pairs if _ahead(cells, *pair) == arm]
         if pairs and not ahead:
             sentences.append(f"{arm} outlives no fault of the main model that {other} does not.")
         if not ahead:
@@ -160,31 +187,66 @@ def _from(cells: Sequence[Cell]) -> str:
 def _own_parts(cells: Sequence[Cell]) -> list[str]:
     """What legacy's extra parts cost when they fail: by place, the faults alike together."""
     kinds: Sequence[tuple[str, Callable[[Cell], bool]]] = (
-        ("cost no answer and change none", lambda cell: cell.well == cell.requests),
-        ("cost no answer", lambda cell: cell.well + cell.degraded == cell.requests),
-        ("cost answers", lambda cell: cell.failed != {}),
+        ("no answer is lost and none is another", lambda cell: cell.well == cell.requests),
+        ("no answer is lost", lambda cell: cell.well + cell.degraded == cell.requests),
+        ("answers are lost", lambda cell: cell.failed != {}),
     )
     sentences = []
     for place, part in (("small", "small model"), ("cache", "cache"), ("classifier", "classifier")):
         left = [cell for cell in cells if cell.place == place and cell.played == "virtual" and not cell.undetected]
+        usual_s = min(map(_slowest_s, left), default=0.0)
         for what, belongs in kinds:
             alike = [cell for cell in left if belongs(cell)]
             left = [cell for cell in left if cell not in alike]
             if alike:
                 names = ", ".join(cell.fault for cell in alike)
                 sentences.append(
-                    f"legacy: {_number(len(alike), 'fault')} of its {part} {what}: {names}; {_range(alike)} of "
-                    f"requests are answered, {_range(alike, _well)} as if nothing had happened."
+                    f"legacy: under {_number(len(alike), 'fault')} of its {part} {what}: {names}; {_range(alike)} of "
+                    f"requests are answered, {_range(alike, _well)} with the usual text by the usual way"
+                    f"{_slowest(alike, usual_s)}."
                 )
     return sentences
+
+
+def _slowest(cells: Sequence[Cell], usual_s: float) -> str:
+    """The slowest of these, where it took much longer than usual."""
+    slowest = max(cells, key=_slowest_s)
+    if _slowest_s(slowest) - usual_s <= SOONER_S:
+        return ""
+    return f"; the slowest request takes {_slowest_s(slowest):.1f} s ({slowest.fault})"
+
+
+def _slowest_s(cell: Cell) -> float:
+    return cell.slowest_s or 0.0
 
 
 def _process(cells: Sequence[Cell]) -> list[str]:
     return [
         f"{legacy.fault} ({BY_NAME[legacy.fault].what}): {_told(legacy)}; {_told(direct)}."
+        + _assumed(_assuming(cells, legacy), _assuming(cells, direct))
         for legacy, direct in _pairs(cells)
         if legacy.place == "process"
     ]
+
+
+def _assumed(legacy: Sequence[Cell], direct: Sequence[Cell]) -> str:
+    """What the figures rest on, and what they are over all that is assumed."""
+    if not legacy and not direct:
+        return ""
+    told = "; ".join(f"{cells[0].arm} answers {_by_at_once(cells)}" for cells in (legacy, direct) if cells)
+    return (
+        f" How many requests a model serves at once is assumed: {told}. That each accepts {IN_FLIGHT}, running and "
+        "waiting, is assumed too."
+    )
+
+
+def _by_at_once(cells: Sequence[Cell]) -> str:
+    """The share answered, by how many are served at once."""
+    told = []
+    for answered, group in itertools.groupby(cells, lambda cell: f"{share(cell):.0%}"):
+        first, *others = (cell.at_once for cell in group)
+        told.append(f"{answered} with {first}" + (f" to {others[-1]}" if others else ""))
+    return _listed(told)
 
 
 def _told(cell: Cell) -> str:
@@ -196,14 +258,16 @@ def _told(cell: Cell) -> str:
         return ", ".join([*told, *again] if cell.after else told)
     stay = " of those who stay" if cell.left else ""
     calls = "" if cell.calls is None else f" with {_number(cell.calls, 'model call')}"
-    return f"{cell.arm} answers {share(cell):.0%}{stay}{calls}, the slowest in {cell.slowest_s or 0.0:.2f} s"
+    if cell.left and cell.abandoned is not None:
+        calls += f" ({cell.abandoned} ran on when nobody waited any more)"
+    return f"{cell.arm} answers {share(cell):.0%}{stay}{calls}, the slowest in {_slowest_s(cell):.2f} s"
 
 
 def _lingering(cells: Sequence[Cell]) -> list[str]:
-    """Errors and other texts after the end of a fault. An answer that has to be made anew is neither."""
+    """Errors and wrong texts after the end of a fault. An answer that has to be made anew is neither."""
     sentences = []
     for cell in cells:
-        bad = {way: n for way, n in cell.lingering.items() if not way.startswith("degraded")}
+        bad = {way: n for way, n in cell.lingering.items() if not way.startswith(("degraded", "undetected"))}
         if bad:
             told = ", ".join(f"{way} ({n})" for way, n in bad.items())
             sentences.append(

@@ -79,7 +79,8 @@ FAULTS: Final[Mapping[str, Behaviour]] = {
     "empty": Behaviour("200 with an empty answer", change=lambda found: replace(found, text="", logprobs=None)),
     "other-model": Behaviour("another model answers under this one's name", other=True, detectable=False),
     "other-model-named": Behaviour(
-        "another model answers under its own name", error=_bad("is from another model than the one asked for")
+        "another model answers under its own name, after the name asked for had been used",
+        error=_bad("is from another model than the one asked for"),
     ),
     "no-token-counts": Behaviour(
         "answers without token counts", change=lambda found: replace(found, usage=Usage(), logprobs=None)

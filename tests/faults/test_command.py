@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -52,8 +58,42 @@ def test_what_cannot_be_virtual_is_not_passed_over_either() -> None:
 
 
 def test_what_belongs_to_the_properties_is_not_passed_over() -> None:
-    with pytest.raises(BadInput, match="--arm and --from choose what --properties checks"):
-        run("--arm", "legacy")
+    for given in (("--arm", "legacy"), ("--from", "0")):
+        with pytest.raises(BadInput, match="--arm and --from choose what --properties checks"):
+            run(*given)
+
+
+@pytest.mark.parametrize(
+    "given", [("--only", "hang"), ("--seed", "7"), ("--seeds", "1"), ("--virtual",), ("--markdown",)]
+)
+def test_nor_is_what_belongs_to_the_matrix(given: tuple[str, ...]) -> None:
+    with pytest.raises(BadInput, match=f"{given[0]} is of the matrix, not of --properties"):
+        run("--properties", "1", *given)
+
+
+def test_who_ends_it_leaves_no_server_and_no_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "faults", "--only", "killed"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        if not children.exists():
+            process.kill()
+            pytest.skip("this system does not tell a process's children")
+        while not (servers := children.read_text().split()):
+            assert process.poll() is None, "it starts a server"
+            time.sleep(0.02)
+        assert list(tmp_path.iterdir())
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert not list(tmp_path.iterdir())
+    assert not any(Path(f"/proc/{server}").exists() for server in servers)
+
+
+def test_the_way_of_ending_is_as_it_was_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert run("--virtual", "--only", "classifier-version") == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_broken_promise_is_exit_code_1_and_names_the_cell(
@@ -65,9 +105,10 @@ def test_a_broken_promise_is_exit_code_1_and_names_the_cell(
     )
     assert run("--virtual", "--only", "hang") == 1
     out, err = capsys.readouterr()
-    assert "BROKEN: direct with hang in call (virtual): 0 wrong, 1 lost, 0 late of 670." in out
+    assert "BROKEN: direct with hang in call (virtual): 0 wrong and 1 lost of 670, 0 wrong or lost of 30 after" in out
     assert err.startswith(
-        "crossover: wrong, lost or late requests: legacy hang in small (virtual), legacy hang in large"
+        "crossover: wrong, lost or late requests, or model calls that ran on for nobody: legacy hang in small "
+        "(virtual), legacy hang in large"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -117,24 +118,64 @@ def test_after_a_jump_of_the_clock_what_was_kept_is_asked_again(fault: str, tmp_
     broken(fault, tmp_path / "cache", check)
 
 
-@pytest.mark.parametrize(("fault", "seconds"), [("cache-hang", 0.05), ("cache-slow-store", 0.0)])
-def test_a_cache_that_hangs_or_is_slow_costs_an_answer_its_limit_and_no_more(
-    fault: str, seconds: float, tmp_path: Path
+def running(
+    fault: str, folder: Path, check: Callable[[LegacyPipeline, Background], Awaitable[None]], *, seconds: float = 0.0
 ) -> None:
+    """Run a check on a pipeline whose cache has just been broken, and whose model takes so many seconds."""
+
     async def main() -> None:
-        cache = AnswerCache(tmp_path / "cache", IDENTITIES)
-        model = ScriptedBackend([Script([(0.0, "fresh")])])
+        cache = AnswerCache(folder, IDENTITIES)
+        model = ScriptedBackend([Script([(seconds, "fresh")])])
         pipeline = LegacyPipeline(cache, None, model, model)
-        around = BrokenCache(cache, tmp_path / "cache" / diskcache.core.DBNAME, fault)
+        around = BrokenCache(cache, folder / diskcache.core.DBNAME, fault)
         pipeline.cache = around  # type: ignore[assignment]
         around.begin()
-        found = await answer(pipeline, ask(), background := Background())
+        await check(pipeline, Background())
+        await pipeline.aclose()
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_cache_that_hangs_costs_an_answer_its_limit_and_no_more(tmp_path: Path) -> None:
+    async def check(pipeline: LegacyPipeline, background: Background) -> None:
+        found = await answer(pipeline, ask(), background)
         assert found.text == "fresh"
-        assert found.seconds == pytest.approx(seconds)
+        assert found.seconds == pytest.approx(0.05)
         before = clock.now()
         await background.drain()
         assert clock.now() - before <= 1.0, "a store has its limit too"
-        await pipeline.aclose()
+
+    running("cache-hang", tmp_path / "cache", check)
+
+
+def test_a_slow_write_holds_up_everybody_but_whose_answer_it_is(tmp_path: Path) -> None:
+    async def check(pipeline: LegacyPipeline, background: Background) -> None:
+        first = asyncio.create_task(answer(pipeline, ask("first"), background))
+        await asyncio.sleep(0.05)
+        second = await answer(pipeline, ask("second"), background)
+        assert (await first).seconds == pytest.approx(0.1)
+        held_s = second.seconds - 0.05
+        assert parts.SLOW_STORE_S[0] <= held_s <= parts.SLOW_STORE_S[1], "SQLite writes inline: no limit ends it"
+        await background.drain()
+
+    running("cache-slow-store", tmp_path / "cache", check, seconds=0.1)
+
+
+def test_a_database_that_is_read_only_cannot_be_opened_and_is_whole_afterwards(tmp_path: Path) -> None:
+    async def main() -> None:
+        first = AnswerCache(tmp_path / "cache", IDENTITIES)
+        key = first.key(ask("kept"))
+        await first.put(key, ask("kept"), ANSWER)
+        first.close()
+        with parts.read_only(tmp_path / "cache" / diskcache.core.DBNAME):
+            second = AnswerCache(tmp_path / "cache", IDENTITIES)
+            assert "readonly" in second.unavailable
+            with pytest.raises(CacheUnavailable, match="readonly"):
+                await second.get(key)
+        third = AnswerCache(tmp_path / "cache", IDENTITIES)
+        assert (found := await third.get(key))
+        assert found.text == ANSWER.text
+        third.close()
 
     clock.run(main(), virtual=True)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,11 @@ from benchmarks.faults.cell import Cell
 from benchmarks.faults.ground import AFTER, BROKEN, ground
 from benchmarks.faults.oracle import tally
 from direct_pipeline.pipeline import DirectPipeline
-from shared.contract import Completion, Pipeline, Request
+from legacy_pipeline import cache
+from legacy_pipeline.cache import AnswerCache
+from legacy_pipeline.single_flight import SingleFlight
+from shared.backends import faulty
+from shared.contract import Completion, Pipeline, Request, Usage
 from shared.steps import Recorder
 
 RECORDED = Path(play.__file__).with_name("recorded.json")
@@ -41,13 +48,25 @@ def test_the_recorded_matrix_is_whole_adds_up_and_breaks_no_promise() -> None:
     places = [
         (fault.name, arm, place) for fault in FAULTS if fault.name != "killed" for arm, place in play.places(fault)
     ]
-    assert [(cell["fault"], cell["arm"], cell["place"]) for cell in found] == places
+    assert [(cell["fault"], cell["arm"], cell["place"]) for cell in found if not cell["at_once"]] == places
     for cell in found:
         counts = [cell[name] for name in ("well", "degraded", "wrong", "undetected", "lost", "left")]
         assert sum(counts) + sum(cell["failed"].values()) == cell["requests"] == BROKEN
-        assert (cell["wrong"], cell["lost"], cell["late"]) == (0, 0, 0)
+        assert (cell["wrong"], cell["lost"], cell["late"], cell["abandoned"]) == (0, 0, 0, 0)
         assert (cell["p99_s"] is None) == (cell["fault"] == "cancelled-client")
         assert cell["after"] == AFTER
+
+
+def test_load_is_played_over_all_that_is_assumed_of_the_hardware() -> None:
+    load = [cell for cell in recorded() if cell["fault"] in play.LOAD]
+    for fault in play.LOAD:
+        at_once = [(cell["arm"], cell["at_once"]) for cell in load if cell["fault"] == fault]
+        assert at_once == [("legacy", None), *(("legacy", 2**n) for n in range(4, 8)),
+                           ("direct", None), *(("direct", 2**n) for n in range(4))]  # fmt: skip
+    assert ground().at_once("direct")[0] == 1
+    for cell in load:
+        if cell["arm"] == "direct" and cell["at_once"] == 1:
+            assert {**cell, "at_once": None} in load, "the preset's own assumption is one of them"
 
 
 @pytest.mark.parametrize("fault", QUICK)
@@ -123,7 +142,7 @@ def test_a_defect_in_a_pipeline_shows(
         play._Run, "_open", lambda run, classifier: Mutant(DirectPipeline(run._backend("call")), defect)
     )
     known: dict[Any, Any] = {("direct", 7, False): usual}
-    sent = play._play(ground(), "direct", BY_NAME["no-token-counts"], "call", 7, known)
+    sent = play._play(ground(), "direct", BY_NAME["no-token-counts"], "call", 7, known).sent
     cell = tally("direct", "no-token-counts", "call", sent, tick_s=play.TICK_S)
     assert getattr(cell, column) >= least
     assert cell.broken
@@ -135,6 +154,44 @@ def test_a_cache_that_keeps_what_was_cut_short_shows(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("legacy_pipeline.cache._unfit", lambda completion: "")
     (cell,) = cells("overlong")
     assert cell.wrong == cell.ways["wrong: another text by kept"] > 50
+
+
+def test_a_cache_that_minds_no_age_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = inspect.getsource(AnswerCache.get)
+    ageless = source.replace("if not 0.0 <= age_s < self.ttl_s:", "if False:")
+    assert ageless != source
+    made: dict[str, Any] = {}
+    exec("from __future__ import annotations\n" + textwrap.dedent(ageless), vars(cache), made)  # noqa: S102
+    monkeypatch.setattr(AnswerCache, "get", made["get"])
+    for cell in cells("cache-clock-back", "cache-clock-forward"):
+        assert cell.broken
+        assert cell.wrong == cell.ways["wrong: an answer beyond its time to live"] > 50
+
+
+def test_a_model_that_nobody_stops_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def leave(flights: SingleFlight, key: str, flight: Any) -> None:
+        flight.waiters -= 1
+
+    monkeypatch.setattr(SingleFlight, "_leave", leave)
+    monkeypatch.setitem(play.PLACES, "process", (("legacy", "process"),))
+    (cell,) = cells("cancelled-client")
+    assert (cell.abandoned or 0) > 50
+    assert cell.broken
+
+
+def test_token_counts_that_are_made_up_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(play.PLACES, "backend", (("direct", "call"),))
+    does = faulty.FAULTS["no-token-counts"]
+    made_up = replace(does, change=lambda found: replace(found, usage=Usage(0, 0), logprobs=None))
+    monkeypatch.setattr(faulty, "FAULTS", {**faulty.FAULTS, "no-token-counts": made_up})
+    (cell,) = cells("no-token-counts")
+    assert cell.wrong == cell.ways["wrong: token counts that nobody gave, by call"] == BROKEN
+
+
+def test_another_model_takes_the_time_of_the_places_hardware() -> None:
+    backend = ground().backend("call", other=True)
+    assert backend.hardware == ground().backend("call").hardware
+    assert backend.identity == ground().other.identity
 
 
 def test_a_cache_that_unpickles_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:

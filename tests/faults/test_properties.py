@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,16 +28,18 @@ from benchmarks.faults.cell import Arm
 from benchmarks.faults.episode import draw, play
 from benchmarks.faults.properties import Violation, run
 from direct_pipeline.pipeline import DirectPipeline
-from legacy_pipeline.cache import AnswerCache, NotStored
+from legacy_pipeline.cache import AnswerCache, Cached, NotStored, _Row
 from legacy_pipeline.pipeline import LegacyPipeline
+from legacy_pipeline.single_flight import SingleFlight
 from shared import clock
-from shared.contract import Answer, Completion, Request
+from shared.clock import wall
+from shared.contract import Answer, Completion, Request, Usage, canonical_json
+from shared.errors import BackendUnavailable
 from shared.steps import Recorder
+from tests.fakes import ask
 
 ARMS: Final[tuple[Arm, ...]] = get_args(Arm)
 BLOCK: Final = 1000
-TRIED: Final = 200
-"""Seeds within which a defect must show."""
 KEPT_A_SEED: Final = 3.0
 """Blocks of memory a seed that Python may still hold afterwards. An episode takes thousands, a kept recorder dozens."""
 
@@ -120,9 +124,9 @@ def test_a_seed_is_the_same_episode_in_another_process(arm: Arm) -> None:
 
 
 def found(arm: Arm, what: str) -> None:
-    """Some seed of the first ones shows it."""
+    """Some seed of the first thousand shows it."""
     seen: list[str] = []
-    for first in range(0, TRIED, 10):
+    for first in range(0, BLOCK, 10):
         seen += [violation.what for violation in run(arm, first, 10)]
         if any(what in each for each in seen):
             return
@@ -282,9 +286,135 @@ def test_a_key_without_the_scope_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     found("legacy", "the answer to another request")
 
 
-def test_an_answer_that_never_ages_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    healthy: Any = AnswerCache.__init__
-    monkeypatch.setattr(
-        AnswerCache, "__init__", lambda self, *given, **named: healthy(self, *given, **named | {"ttl_s": 1e9})
-    )
-    found("legacy", "older than 1.0 s")
+@pytest.mark.parametrize("field", ask().prompt())
+def test_a_key_without_one_field_of_the_prompt_is_found(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def key(_: AnswerCache, request: Request) -> str:
+        prompt = {name: value for name, value in request.prompt().items() if name != field}
+        return canonical_json([prompt, request.task, request.scope])
+
+    monkeypatch.setattr(AnswerCache, "key", key)
+    found("legacy", "the answer to another request")
+
+
+@pytest.mark.parametrize(
+    "forgets",
+    [
+        lambda request: replace(request, messages=request.messages[-1:]),
+        lambda request: replace(request, task=""),
+        lambda request: replace(request, scope=tuple(pair for pair in request.scope if pair[0] == "user")),
+    ],
+    ids=["all but the last message", "the task", "the locale"],
+)
+def test_a_key_that_forgets_is_found(forgets: Callable[[Request], Request], monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy = AnswerCache.key
+    monkeypatch.setattr(AnswerCache, "key", lambda self, request: healthy(self, forgets(request)))
+    found("legacy", "the answer to another request")
+
+
+@pytest.mark.parametrize(
+    ("fresh", "what"),
+    [
+        (lambda age_s, ttl_s: True, "older than 1.0 s"),
+        (lambda age_s, ttl_s: True, "stored before the clock jumped"),
+        (lambda age_s, ttl_s: age_s < ttl_s, "stored before the clock jumped"),
+        (lambda age_s, ttl_s: age_s >= 0.0, "stored before the clock jumped"),
+    ],
+    ids=["of any age", "of any age, by the clock", "from the future", "from long ago"],
+)
+def test_a_row_that_has_aged_and_is_served_is_found(
+    fresh: Callable[[float, float], bool], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def get(self: AnswerCache, key: str) -> Cached | None:
+        if (text := self._database().get(key)) is None:
+            return None
+        row = _Row.model_validate_json(text)
+        usage = Usage(row.input_tokens, row.output_tokens)
+        return Cached(row.text, row.model, usage) if fresh(wall() - row.stored_at, self.ttl_s) else None
+
+    monkeypatch.setattr(AnswerCache, "get", get)
+    found("legacy", what)
+
+
+def test_a_call_that_is_shared_when_it_has_long_ended_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SingleFlight, "_remove", lambda *_: None)
+    found("legacy", "the answer of a call that had ended")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_call_that_runs_on_for_nobody_is_found(arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def leaves(_: SingleFlight, __: str, flight: Any) -> None:
+        flight.waiters -= 1
+
+    async def never_stops(healthy: Any, request: Request, step: Recorder) -> AsyncGenerator[str, None]:
+        branch, pieces = step.branch(), asyncio.Queue[str | None]()
+
+        async def fetch() -> None:
+            try:
+                async for text in healthy(request, branch):
+                    pieces.put_nowait(text)
+            finally:
+                pieces.put_nowait(None)
+
+        fetching = asyncio.create_task(fetch())
+        while (piece := await pieces.get()) is not None:
+            yield piece
+        await fetching
+        step.completion = branch.completion
+
+    if arm == "legacy":
+        monkeypatch.setattr(SingleFlight, "_leave", leaves)
+    else:
+        change_run(monkeypatch, arm, never_stops)
+    found(arm, "s for nobody")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_third_try_is_found(arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy: Any = Recorder.stream
+    monkeypatch.setattr(Recorder, "stream", lambda *given, **named: healthy(*given, **named | {"tries": 3}))
+    found(arm, "model 3 times")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_needless_wait_is_found(arm: Arm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause that a model asks for is waited for, though it ends after the deadline."""
+    healthy: Any = Recorder._tries
+
+    async def waits(self: Recorder, *given: Any) -> AsyncGenerator[str, None]:
+        try:
+            async for text in healthy(self, *given):
+                yield text
+        except BackendUnavailable as error:
+            if error.retry_after_s:
+                await self("pause", asyncio.sleep(error.retry_after_s), limit_s=None)
+            raise
+
+    monkeypatch.setattr(Recorder, "_tries", waits)
+    found(arm, "after its model had failed")
+
+
+STOPPED: Final = """
+import signal, sys
+from pathlib import Path
+from benchmarks.cli import main
+from benchmarks.faults import properties
+signal.signal(signal.SIGINT, signal.default_int_handler)
+properties.IN_MEMORY = Path(sys.argv[1])
+sys.exit(main(["faults", "--properties", "1000000", "--arm", "legacy"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_in_memory_when_it_is_stopped(number: signal.Signals, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPPED, str(tmp_path)], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            until = time.monotonic() + 30.0
+            while not list(tmp_path.glob("*/*/cache.db")) and time.monotonic() < until:
+                time.sleep(0.01)
+            assert list(tmp_path.iterdir())
+            process.send_signal(number)
+            _, told = process.communicate(timeout=30.0)
+        finally:
+            process.kill()
+    assert process.returncode == 130, told
+    assert not list(tmp_path.iterdir())

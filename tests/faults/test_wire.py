@@ -16,8 +16,8 @@ import pytest
 from benchmarks.faults import wire
 from benchmarks.faults.catalogue import FAULTS
 from benchmarks.faults.cell import Cell
+from benchmarks.faults.faulty_server import ALIASED, STREAMED_ONLY, FaultyServer
 from benchmarks.faults.faulty_server import FAULTS as ON_SOCKETS
-from benchmarks.faults.faulty_server import STREAMED_ONLY, FaultyServer
 from benchmarks.faults.wire import FORMS, PARSERS, SILENT, Played
 from shared import clock
 from shared.backends.faulty import FaultyBackend
@@ -140,6 +140,8 @@ def virtual(fault: str, *, streamed: bool) -> Seen:
 async def opened(parser: str, form: str) -> AsyncIterator[Backend]:
     """A backend that has had one good answer from its model, which has the fault from then on."""
     async with FaultyServer(wire.text, slow_s=wire.SLOW_S) as server:
+        if form == ALIASED:
+            server.aliases.add("m")
         backend: Backend = HttpBackend(server.url, "m", api_key="")
         if parser == "litellm":
             backend = LiteLLMBackend(f"{wire.PROVIDER}/m", api_base=server.url)
