@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 REDRAW_S: Final = 0.1
 CELLS: Final = 20
+T = TypeVar("T")
 
 
 class Progress:
@@ -39,6 +41,14 @@ class Progress:
             self._drawn = now
             line = said(self._what, done, total, now - self._begun)
             print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def over(what: str, items: Sequence[T]) -> Iterator[T]:
+    """The items, one done whenever the next is asked for."""
+    with Progress(what, len(items)) as progress:
+        for item in items:
+            yield item
+            progress.step()
 
 
 def said(what: str, done: int, total: int, seconds: float) -> str:

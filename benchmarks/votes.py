@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.latency.quantiles import quantile
+from benchmarks.progress import over
 from benchmarks.published.reach import on_hardware
 from benchmarks.quality.decision import decide
 from benchmarks.quality.score import score
@@ -66,7 +67,7 @@ def measure(*, folder: Path = BUILTIN, files: Sequence[Path] = ()) -> dict[str, 
     rows = [row for row in catalogue(*files).values() if row.model == SERVES]
     votes: dict[int, list[Completion]] = {}
     quality: dict[str, dict[str, Any]] = {task: {"greedy": _right(marks, sampled.of(task))} for task in tasks}
-    for n in range(1, MOST + 1):
+    for n in over("votes", range(1, MOST + 1)):
         votes[n] = clock.run(_ask(_voting(RecordedBackend(sampled.samples), n), sampled), virtual=True)
         scores = sampled.scores(votes[n])
         for task in tasks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.progress import Progress, said
+from benchmarks.progress import Progress, over, said
 
 
 def test_a_bar_has_the_count_the_rate_and_the_time_left() -> None:
@@ -28,3 +28,5 @@ def test_it_is_drawn_on_a_terminal_alone_and_gone_at_the_end(
     shown = capsys.readouterr().err
     assert "loud [####################] 1 of 1" in shown
     assert shown.endswith("\r\033[K")
+    assert list(over("items", [3, 1, 2])) == [3, 1, 2]
+    assert "items [####################] 3 of 3" in capsys.readouterr().err

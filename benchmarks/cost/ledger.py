@@ -135,7 +135,7 @@ def _spent(row: Row, rates: Rates, add: Add) -> str:
         rate = rates.get((row.arm, "call"))
         if rate is None or not rate.rented:
             return "its cost is not reported, and no price stands for it"
-        return "" if row.hit else _add_usage(row.usages[0], add, "used", "call")
+        return "" if row.hit else _add_usage(row.usages[0], add, "used", "call", by_call=False)
     ok = [number for number, step in enumerate(steps) if step.kind in CALLS and step.outcome == "ok"]
     answered = ok[-1] if ok and row.error is None else None
     for number, step in enumerate(steps):
@@ -143,17 +143,19 @@ def _spent(row: Row, rates: Rates, add: Add) -> str:
             continue
         if step.completion is None:
             return "a call failed, and what it cost was not told"
-        why = _add_usage(step.completion.usage, add, "used" if number == answered else "spare", step.kind)
-        if why:
+        rate, use = rates.get((row.arm, step.kind)), "used" if number == answered else "spare"
+        by_call = rate is not None and rate.price.per_call_usd is not None
+        if why := _add_usage(step.completion.usage, add, use, step.kind, by_call=by_call):
             return why
     return ""
 
 
-def _add_usage(usage: Usage, add: Add, use: str, kind: str) -> str:
-    if usage.input_tokens is None or usage.output_tokens is None:
+def _add_usage(usage: Usage, add: Add, use: str, kind: str, *, by_call: bool) -> str:
+    """What is paid for by the call costs the same whatever its tokens, told or not."""
+    if not by_call and (usage.input_tokens is None or usage.output_tokens is None):
         return "the tokens of a call were not told"
-    add(usage.input_tokens, use, kind, "prompt")
-    add(usage.output_tokens, use, kind, "output")
+    add(usage.input_tokens or 0, use, kind, "prompt")
+    add(usage.output_tokens or 0, use, kind, "output")
     add(1.0, use, kind, "call")
     return ""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.progress import over
 from shared.contract import Message, Request
 from shared.errors import BadInput, CrossoverError
 from shared.files import DATA_BYTES, contents
@@ -121,7 +122,7 @@ def judge(pairs: Sequence[Pair], encoder: Encoder, likeness: Likeness) -> list[J
     from legacy_pipeline.cache import AnswerCache
 
     with tempfile.TemporaryDirectory(prefix="crossover-") as scratch, closing(AnswerCache(scratch, [])) as cache:
-        return [_judge(pair, cache, encoder, likeness) for pair in pairs]
+        return [_judge(pair, cache, encoder, likeness) for pair in over("pairs judged", pairs)]
 
 
 def _judge(pair: Pair, cache: AnswerCache, encoder: Encoder, likeness: Likeness) -> Judged:

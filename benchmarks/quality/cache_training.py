@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.progress import over
 from benchmarks.quality.cache_pairs import Pair, read
 from legacy_pipeline.likeness import ARTEFACT, FEATURES, SCHEMA, Likeness, features, is_open, left_over
 from shared.errors import BadInput
@@ -42,7 +43,9 @@ def fit(pairs: Sequence[Pair], encoder: Encoder, made: Mapping[str, Any]) -> Lik
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    rows = [(values, pair.same) for pair in pairs if (values := _features(pair, encoder)) is not None]
+    rows = [
+        (values, pair.same) for pair in over("pairs encoded", pairs) if (values := _features(pair, encoder)) is not None
+    ]
     counts = [sum(same is wanted for _, same in rows) for wanted in (True, False)]
     if min(counts) < LEAST:
         raise BadInput(

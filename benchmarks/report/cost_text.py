@@ -23,7 +23,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     cost, claim, forecast = report["cost"], report["cost"]["vendor_claim"], report["cost"]["forecast"]
     said = [f"Cost per 1,000 decisions: {'; '.join(_decision(arm, cost[arm]) for arm in ARMS)}.", _left_out(cost)]
     if claim and claim["per_decision_usd"] is not None:
-        said.insert(1, f"Vendor-claimed: ${1000 * claim['per_decision_usd']:.4f}.")
+        said.insert(1, f"Vendor-claimed of direct: ${1000 * claim['per_decision_usd']:.4f}.")
     if forecast:
         said.append(f"Expiry date of the optimisation layer: {_forecast(forecast)}.")
         if claimed := forecast["at_vendor_claim"]:

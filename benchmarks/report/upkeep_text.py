@@ -33,7 +33,7 @@ def _drills(document: Mapping[str, Any] | None) -> list[str]:
     return [
         f"Drills: of {of['legacy']['drills']} changes legacy takes fewer lines for {of['legacy']['fewer_lines']}, "
         f"direct for {of['direct']['fewer_lines']}; hours (assumed) {_ratio(hours['all'])} times legacy's, "
-        f"{_ratio(hours['both'])} over the {both} written for both."
+        f"{_ratio(hours['both'])} over the {both} for both."
     ]
 
 
@@ -64,7 +64,8 @@ def _packages(maintenance: Mapping[str, Any]) -> list[str]:
     known = {arm: maintenance[arm]["advisories"]["litellm"] for arm in ARMS}
     told = " / ".join(", ".join(known[arm]["open"]) or "none" for arm in ARMS)
     unread = " / ".join(str(known[arm]["not_audited"]) for arm in ARMS)
-    return [f"Packages {counts}, {unread} not audited; known advisories {told}."]
+    unread = "none audited" if unread == counts else f"{unread} not audited"
+    return [f"Packages (legacy / direct) {counts}, {unread}; known advisories {told}."]
 
 
 def _ratio(ratio: Mapping[str, float] | None) -> str:

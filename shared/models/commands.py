@@ -24,13 +24,20 @@ class ProgressLine:
     def __init__(self) -> None:
         self._drawn_at = 0.0
         self._label = ""
+        self._begun_at = 0.0
+        self._begun_bytes = 0
 
     def __call__(self, label: str, done_bytes: int, total_bytes: int) -> None:
         now = time.monotonic()
         if not sys.stderr.isatty() or (label == self._label and now - self._drawn_at < REDRAW_S):
             return
+        if label != self._label:
+            self._begun_at, self._begun_bytes = now, done_bytes
         self._drawn_at, self._label = now, label
         share = f"{done_bytes / total_bytes:4.0%} of {total_bytes / 1e6:,.0f} MB" if total_bytes else ""
+        rate = (done_bytes - self._begun_bytes) / (now - self._begun_at) if now > self._begun_at else 0.0
+        if total_bytes and rate > 0:
+            share += f", {rate / 1e6:,.1f} MB/s, {(total_bytes - done_bytes) / rate:,.0f} s left"
         print(f"\r\033[K{label} {share}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:

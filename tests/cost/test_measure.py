@@ -263,3 +263,15 @@ def test_the_hit_rate_at_the_break_even_costs_the_same() -> None:
     assert found["value"] == pytest.approx(1 - 0.00012 / 0.0012)
     none = cost(legacy_rows(1, 1), direct_rows(1, 1))["break_even"]["hit_rate"]
     assert none["reason"].startswith("there were no hits")
+
+
+def test_what_is_paid_by_the_call_needs_no_tokens() -> None:
+    """Imported answers rarely tell their tokens; at a price a call they cost what they cost."""
+    untold = Step("call", "ok", 0.0, 0.01, "", Completion("yes", "call", Usage(None, None)))
+    direct = [row("direct", n, f"q{n}", score=score, steps=(untold,)) for n, score in enumerate((1.0, 1.0, 0.0, 1.0))]
+    by_call = {**PRICES, "direct": {"call": Price("own", None, None, "test", per_call_usd=0.003)}}
+    found = cost(legacy_rows(1.0, 1.0, 1.0, 1.0), direct, prices=by_call)
+    assert found["direct"]["per_decision_usd"] == pytest.approx(4 * 0.003 / 3)
+    by_token = cost(legacy_rows(1.0, 1.0, 1.0, 1.0), direct)
+    assert by_token["direct"]["per_decision_usd"] is None
+    assert by_token["direct"]["unknown"] == "the tokens of a call were not told"

@@ -63,3 +63,16 @@ def test_no_progress_line_where_stderr_is_no_terminal(capsys: pytest.CaptureFixt
     line("pulling", 1, 2)
     line.clear()
     assert capsys.readouterr().err == ""
+
+
+def test_a_progress_line_has_the_rate_and_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    times = iter([10.0, 12.0])
+    monkeypatch.setattr("shared.models.commands.time.monotonic", lambda: next(times))
+    line = commands.ProgressLine()
+    line("pulling", 1_000_000, 9_000_000)
+    assert "left" not in capsys.readouterr().err
+    line("pulling", 5_000_000, 9_000_000)
+    assert "pulling  56% of 9 MB, 2.0 MB/s, 2 s left" in capsys.readouterr().err

@@ -86,7 +86,7 @@ def test_a_forecast_has_its_range() -> None:
 
 def test_a_vendors_claim_that_leads_to_no_sum_is_not_told() -> None:
     hardware: Mapping[Arm, Mapping[str, Hardware | None]] = {**NOTHING, "direct": {"call": find("hc1")}}
-    assert "Vendor-claimed: $" in text(prices=UNPRICED, hardware=hardware)
+    assert "Vendor-claimed of direct: $" in text(prices=UNPRICED, hardware=hardware)
     assert "endor-claimed" not in text(prices=UNPRICED, hardware=hardware, legacy_engineering_hours_per_month=1)
 
 

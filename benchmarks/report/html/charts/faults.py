@@ -1,7 +1,7 @@
 """Every fault against every part of both pipelines: what became of the requests, as one stacked bar a cell.
 
-It draws what was played in virtual time and the killed process; what went over sockets, with far fewer requests, is in
-its table. `crossover faults` says more, and its figures are those that were recorded last.
+It draws what was played in virtual time and the killed process; what went over sockets, with far fewer requests, and
+load at other capacities than assumed are in its table. `crossover faults` says more; its figures were recorded last.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def chart(report: Mapping[str, Any]) -> str | None:
     found = report["faults"]
     if not found or not found["cells"]:
         return None
-    drawn = [cell for cell in found["cells"] if cell["played"] != "wire"]
+    drawn = [cell for cell in found["cells"] if cell["played"] != "wire" and cell["at_once"] is None]
     body, y = [legend(0, 16 + 20 * line, entries) for line, entries in enumerate(KEYS)], 66
     body.append(text(WIDE, 36, "%: answered, of all who stayed", class_="t-muted", text_anchor="end"))
     for part, of_part in groupby(drawn, key=_part):
@@ -122,9 +122,10 @@ def _bar(cell: Cell, x: float, y: int) -> str:
 
 def _figures(cell: Cell) -> list[str]:
     failed = ", ".join(f"{count} {error}" for error, count in cell["failed"].items()) or "0"
+    at_once = "" if cell["at_once"] is None else f", {cell['at_once']} at once"
     counts = (cell[key] for key in ("undetected", "wrong", "lost", "late", "left"))
     return [
-        cell["fault"], BY_NAME[cell["fault"]].what, f"{cell['arm']}: {cell['place']}", cell["played"],
+        cell["fault"], BY_NAME[cell["fault"]].what, f"{cell['arm']}: {cell['place']}{at_once}", cell["played"],
         *(f"{cell[key]}" for key in ("requests", "well", "degraded")), failed, *map(str, counts),
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.report import quality_text
 from benchmarks.report.html import svg
 from benchmarks.report.html.charts import attribution, drift, published, quality_difference
 from benchmarks.report.html.run import Run
@@ -15,6 +16,7 @@ def section(run: Run) -> str:
         "Quality",
         svg.paragraph(quality_difference.words(report)),
         quality_difference.chart(report),
+        *(svg.paragraph(line) for line in quality_text.details(report["quality"])),
         svg.paragraph(attribution.words(report)),
         attribution.chart(report),
         svg.paragraph(drift.words(timeline)),
