@@ -41,11 +41,11 @@ DEADLINE_S: Final = 0.6
 """The deadline under those; under the others it is `PATIENT_S`, so that how fast the machine is decides nothing."""
 SMALL_LIMIT_S: Final = 0.2
 """Seconds to the small model's first word under those; under the others the default."""
-SLOW_S: Final = 3.0
+SLOW_S: Final = 12.0
 """Seconds to the first byte of a slow answer: later than any deadline here and its tick."""
-TICK_S: Final = 2.0
+TICK_S: Final = 10.0
 """How long after its deadline a request may end. Generous: another process may hold the processor for so long."""
-LOST_S: Final = 10.0
+LOST_S: Final = 30.0
 """How long after its deadline a request is given up as lost."""
 PATIENT_S: Final = 30.0
 """The deadline of all other requests."""
