@@ -117,7 +117,7 @@ def _copy(drill: Drill, tree: Path) -> None:
 async def _test(drill: Drill, arm: Arm, tree: Path) -> tuple[int | None, str]:
     """pytest's exit code, and what it printed."""
     test = FOLDER.relative_to(ROOT) / drill.name / TEST
-    options = ("-p", "no:cacheprovider", "--import-mode=importlib", f"--basetemp={tree.parent / 'tmp'}")
+    options = ("-x", "-p", "no:cacheprovider", "--import-mode=importlib", f"--basetemp={tree.parent / 'tmp'}")
     return await _run([sys.executable, "-m", "pytest", *options, f"--side={arm}", str(test)], tree)
 
 
