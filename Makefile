@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: compare dev test test-cache test-drills test-faults test-live lint format bench bench-million artefacts lock clean
+.PHONY: compare dev test test-cache test-drills test-faults test-workshop test-live lint format bench bench-million artefacts lock clean
 
 compare: $(VENV)/.main
 	$(BIN)/crossover compare $(ARGS)
@@ -30,6 +30,10 @@ test-faults: $(VENV)/.dev
 # Every change drill in both pipelines, and what each took.
 test-drills: $(VENV)/.dev
 	$(BIN)/crossover drills $(ARGS)
+
+# Every exercise of docs/workshop.md, run: under a minute.
+test-workshop: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/test_workshop.py -m workshop
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

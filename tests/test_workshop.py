@@ -41,6 +41,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.workshop
 @pytest.mark.parametrize("title", EXERCISES)
 def test_an_exercise_prints_what_its_page_says(title: str, clone: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Later exercises read the results of the first; run alone, one of them makes these first."""
