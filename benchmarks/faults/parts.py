@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import pickle
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -52,11 +51,8 @@ def _ran() -> str:
     return "an answer that nobody gave"
 
 
-class _Payload:
-    """Its pickle runs `_ran` when it is loaded."""
-
-    def __reduce__(self) -> tuple[Callable[[], str], tuple[()]]:
-        return _ran, ()
+PLANTED: Final = f"c{__name__}\n{_ran.__name__}\n(tR.".encode()
+"""A pickle, by its opcodes, that calls `_ran` when it is loaded: nothing here makes or loads one."""
 
 
 class BrokenCache:
@@ -173,9 +169,8 @@ def _alter(cache: BrokenCache) -> Undo:
 
 def _plant(cache: BrokenCache) -> Undo:
     """Rows as stock diskcache would write them."""
-    planted = pickle.dumps(_Payload(), protocol=pickle.HIGHEST_PROTOCOL)
     mode = diskcache.core.MODE_PICKLE
-    return cache.elsewhere(lambda database: database.execute("UPDATE Cache SET value = ?, mode = ?", (planted, mode)))
+    return cache.elsewhere(lambda database: database.execute("UPDATE Cache SET value = ?, mode = ?", (PLANTED, mode)))
 
 
 def _jump(seconds: float) -> Callable[[BrokenCache], Undo]:
@@ -196,10 +191,12 @@ def read_only(file: Path) -> Iterator[None]:
         version = database.read(1)
         database.seek(18)
         database.write(b"\xff")
-    yield
-    with file.open("r+b") as database:
-        database.seek(18)
-        database.write(version)
+    try:
+        yield
+    finally:
+        with file.open("r+b") as database:
+            database.seek(18)
+            database.write(version)
 
 
 CACHE_FAULTS: Final[Mapping[str, Callable[[BrokenCache], Undo]]] = {
